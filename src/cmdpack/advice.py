@@ -1,0 +1,142 @@
+"""Why something failed, in one sentence, and the next step: one rule a function, the first wins."""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cmdpack.plan import PythonFacts
+from cmdpack.result import Advice, Failure, Frame, Kind
+
+
+class Finding(NamedTuple):
+    """What a rule makes of a failure."""
+
+    kind: Kind
+    advice: Advice
+
+
+class Circumstances(NamedTuple):
+    """What a rule may need to know of the run: its Python, and the platform that was asked for."""
+
+    python: PythonFacts
+    platform: str | None
+
+
+Rule = Callable[[Failure, Circumstances], Finding | None]
+
+# The distribution that provides a module, where the two have different names.
+_DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "cv2": "opencv-python",
+    "jax": "'cmdpack[jax]'",
+    "jaxlib": "'cmdpack[jax]'",
+    "orbax": "orbax-checkpoint",
+    "sklearn": "scikit-learn",
+}
+
+
+def advise(kind: Kind, failure: Failure, around: Circumstances) -> tuple[Kind, Advice | None]:
+    """The kind of `failure`, better known now than to its runner, and advice where there is any."""
+    for rule in RULES:
+        if (finding := rule(failure, around)) is not None:
+            return finding
+    return kind, None
+
+
+def decorator_factory(failure: Failure, around: Circumstances) -> Finding | None:
+    """``@pmap(axis_name=...)``: of JAX's transformations only `jit` can be called without one.
+
+    `jax.jit` has this form since 0.8.1 (JAX changelog); all others need `functools.partial`.
+    """
+    del around
+    missing = re.fullmatch(
+        r"(\w+)\(\) missing 1 required positional argument: '(fun|f)'", failure.message.strip()
+    )
+    frame = _innermost(failure)
+    if failure.type != "TypeError" or missing is None or frame is None:
+        return None
+    call = re.fullmatch(r"([\w.]+)\((.*)\)", _segment(frame), flags=re.DOTALL)
+    if call is None:
+        return None
+    function, arguments = call[1], call[2].strip().rstrip(",")
+    at = "@" if frame.source.lstrip().startswith("@") else ""
+    spelling = f"{at}functools.partial({function}{', ' if arguments else ''}{arguments})"
+    return Finding(
+        "api",
+        Advice(
+            cause=f"{function} takes the function itself first; it cannot be called with options "
+            "alone and used as a decorator",
+            next_step=f"write {spelling}",
+        ),
+    )
+
+
+def missing_package(failure: Failure, around: Circumstances) -> Finding | None:
+    """An import of something that the Python of the run does not have."""
+    found = re.match(r"No module named '([\w.]+)'", failure.message)
+    if failure.type != "ModuleNotFoundError" or found is None:
+        return None
+    module = found[1].partition(".")[0]
+    if module in around.python.versions:
+        return None  # the package is there: a part of it is gone
+    distribution = _DISTRIBUTIONS.get(module, module)
+    return Finding(
+        "package-missing",
+        Advice(
+            cause=f"{around.python.executable} has no package {module}",
+            next_step=f"{around.python.executable} -m pip install {distribution}",
+        ),
+    )
+
+
+def unknown_xla_flag(failure: Failure, around: Circumstances) -> Finding | None:
+    """XLA ends the process when `XLA_FLAGS` holds a flag that it does not know."""
+    del around
+    found = re.search(r"Unknown flags? in XLA_FLAGS: *(.+)", failure.message)
+    if found is None:
+        return None
+    return Finding(
+        "device",
+        Advice(
+            cause=f"XLA_FLAGS holds what this jaxlib does not know: {found[1].strip()}",
+            next_step="correct or unset the environment variable XLA_FLAGS",
+        ),
+    )
+
+
+def backend_missing(failure: Failure, around: Circumstances) -> Finding | None:
+    """JAX could not start the platform that was asked for; its own words differ by platform."""
+    in_bridge = any(frame.file.endswith("xla_bridge.py") for frame in failure.frames)
+    told = re.search(r"Unable to initialize backend|Unknown backend|libtpu", failure.message)
+    if not in_bridge or not (told or failure.type == "AssertionError"):
+        return None
+    asked = around.platform or "the platform that JAX_PLATFORMS names"
+    exists = ", ".join(["cpu", *around.python.accelerators])
+    return Finding(
+        "device",
+        Advice(
+            cause=f"JAX cannot start {asked}; the JAX of {around.python.executable} has: {exists}",
+            next_step="check the driver and the plugin, or name another --platform",
+        ),
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    decorator_factory,
+    missing_package,
+    unknown_xla_flag,
+    backend_missing,
+)
+
+
+def _innermost(failure: Failure) -> Frame | None:
+    """The innermost frame that is the example's own."""
+    own = [frame for frame in failure.frames if frame.origin == "example"]
+    return own[-1] if own else None
+
+
+def _segment(frame: Frame) -> str:
+    """The text of the expression that failed, where it stands on one line."""
+    if frame.column is None or frame.end_column is None or frame.end_line != frame.line:
+        return frame.source.strip().lstrip("@")
+    return frame.source[frame.column - 1 : frame.end_column - 1]

@@ -1,0 +1,110 @@
+"""Where compiled executables are kept between runs: one private folder per pack and circumstances.
+
+JAX's persistent cache is not safe to share between jaxlib versions, processors or flags (a stale
+entry can crash the process), so all of these are part of the folder's name.
+"""
+
+import contextlib
+import hashlib
+import os
+import platform
+import shutil
+import stat
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from cmdpack.plan import CompileCache, PackOrigin
+
+_FORMAT = "1"
+_UNUSED_DAYS = 60
+_OWN_SETTINGS = ("JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE")
+_MARK = "used"
+
+
+def compile_cache(
+    pack: PackOrigin, jaxlib: str | None, circumstances: Mapping[str, str], *, fresh: bool
+) -> CompileCache:
+    """Make the cache folder, private to the user, or say why there is none.
+
+    `circumstances` are the environment variables that change what is compiled. A folder that cannot
+    be made or written costs the cache, never the run.
+    """
+    if fresh:
+        return CompileCache(directory=None, reason="--fresh")
+    for name in _OWN_SETTINGS:
+        if name in os.environ:
+            return CompileCache(directory=None, reason=f"left to your {name}")
+    if jaxlib is None:
+        return CompileCache(directory=None, reason="no jaxlib")
+    root = _root()
+    folder = root / f"{jaxlib}-{_key(pack, circumstances)}"
+    try:
+        for path in (root.parent, root, folder):
+            _make_private(path)
+        (folder / _MARK).write_text(pack.path + "\n", encoding="utf-8")
+    except OSError as error:
+        reason = f"{error.filename or folder} cannot be written: {error.strerror or error}"
+        return CompileCache(directory=None, reason=reason, failed=True)
+    _forget_unused(root)
+    return CompileCache(directory=str(folder), reason="kept for this pack")
+
+
+def variables(cache: CompileCache) -> dict[str, str]:
+    """The settings that make JAX use the cache for every executable, however quick to compile."""
+    if cache.directory is None:
+        return {"JAX_ENABLE_COMPILATION_CACHE": "false"} if cache.reason == "--fresh" else {}
+    return {
+        "JAX_COMPILATION_CACHE_DIR": cache.directory,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+
+
+def is_warm(cache: CompileCache) -> bool:
+    """Whether the cache holds anything that could be loaded."""
+    if cache.directory is None:
+        return False
+    with contextlib.suppress(OSError), os.scandir(cache.directory) as entries:
+        return any(entry.name != _MARK for entry in entries)
+    return False
+
+
+def _root() -> Path:
+    import platformdirs  # noqa: PLC0415 - only a run needs it
+
+    return platformdirs.user_cache_path("cmdpack", appauthor=False) / f"compile-{_FORMAT}"
+
+
+def _key(pack: PackOrigin, circumstances: Mapping[str, str]) -> str:
+    parts = [pack.name, pack.path, _processor(), *map("=".join, sorted(circumstances.items()))]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
+
+
+def _processor() -> str:
+    """What the processor can do: an executable for another one may stop the process."""
+    with contextlib.suppress(OSError, UnicodeError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n", 1)[0].splitlines()
+        wanted = ("model name", "flags", "Features", "CPU part")
+        return "\n".join(line for line in lines if line.startswith(wanted))
+    return f"{platform.machine()} {platform.processor()}"
+
+
+def _make_private(folder: Path) -> None:
+    """Make `folder` for this user alone. Raises `OSError`, also where it is another's or a link."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PermissionError(0, "it is not a folder of yours", str(folder))
+    if found.st_mode & 0o077:
+        folder.chmod(0o700)
+
+
+def _forget_unused(root: Path) -> None:
+    """Remove caches that no run has used for a long time: each jaxlib version leaves one behind."""
+    oldest = time.time() - _UNUSED_DAYS * 86400
+    with contextlib.suppress(OSError):
+        for folder in root.iterdir():
+            mark = folder / _MARK
+            if not folder.is_symlink() and mark.exists() and mark.stat().st_mtime < oldest:
+                shutil.rmtree(folder, ignore_errors=True)

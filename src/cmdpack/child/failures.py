@@ -1,0 +1,113 @@
+"""An exception as data: type, message, and the frames of its traceback."""
+
+import itertools
+import linecache
+import os
+import sys
+from collections.abc import Collection, Iterable, Iterator
+from types import TracebackType
+from typing import Any
+
+_HERE = os.path.dirname(__file__)
+_MESSAGE_LIMIT = 8000  # characters; some messages hold whole programs
+_FRAMES = 40  # of a deep recursion, so many of its outer and of its inner frames
+_FILTER_NOTE = "JAX has removed its internal frames"
+
+
+class SpawnError(RuntimeError):
+    """An example tried to start a Python process that would import the Markdown file."""
+
+
+def describe(error: BaseException, documents: Collection[str]) -> dict[str, Any]:
+    """The facts of `error`; `documents` are the files that examples come from."""
+    frames = _frames(error.__traceback__, documents)
+    return {
+        "type": _name(type(error)),
+        "message": _message(error)[:_MESSAGE_LIMIT],
+        "frames": frames,
+    }
+
+
+def outcome_of(error: BaseException) -> tuple[str, str | None]:
+    """The outcome of a unit that ended with `error`, and the kind of failure."""
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in _message(error)[:200]:
+        return "out-of-memory", None
+    kinds: dict[type[BaseException], str] = {
+        ModuleNotFoundError: "package-missing",
+        AssertionError: "assertion",
+        KeyboardInterrupt: "interrupt",
+        SystemExit: "exit",
+        SpawnError: "spawn",
+        SyntaxError: "not-python",
+    }
+    return "failed", next((kinds[t] for t in type(error).__mro__ if t in kinds), "other")
+
+
+def _name(kind: type) -> str:
+    module = kind.__module__
+    return kind.__qualname__ if module in {"builtins", "__main__"} else f"{module}.{kind.__name__}"
+
+
+def _message(error: BaseException) -> str:
+    try:
+        text = str(error)
+        notes = [str(note) for note in getattr(error, "__notes__", ())]
+    except BaseException as problem:
+        return f"<str() of the exception raised {type(problem).__name__}>"
+    return "\n".join([text, *(note for note in notes if _FILTER_NOTE not in note)])
+
+
+def _frames(trace: TracebackType | None, documents: Collection[str]) -> list[dict[str, Any]]:
+    levels = [level for level in _levels(trace) if not _ours(_file(level))]
+    if len(levels) > 2 * _FRAMES:
+        levels = levels[:_FRAMES] + levels[-_FRAMES:]
+    return [_frame(level, documents) for level in levels]
+
+
+def _levels(trace: TracebackType | None) -> Iterator[TracebackType]:
+    while trace is not None:
+        yield trace
+        trace = trace.tb_next
+
+
+def _frame(level: TracebackType, documents: Collection[str]) -> dict[str, Any]:
+    code = level.tb_frame.f_code
+    positions = next(itertools.islice(code.co_positions(), level.tb_lasti // 2, None))
+    _, end_line, column, end_column = positions
+    source = linecache.getline(code.co_filename, level.tb_lineno)
+    end_source = linecache.getline(code.co_filename, end_line or level.tb_lineno)
+    return {
+        "file": code.co_filename,
+        "line": level.tb_lineno,
+        "column": _column(source, column),
+        "end_line": end_line,
+        "end_column": _column(end_source, end_column),
+        "function": code.co_name,
+        "source": source.rstrip()[:500],
+        "origin": _origin(code.co_filename, documents),
+    }
+
+
+def _column(source: str, utf8: int | None) -> int | None:
+    """A column from 1 in characters; Python keeps it from 0 in UTF-8 bytes."""
+    return None if utf8 is None else len(source.encode()[:utf8].decode(errors="replace")) + 1
+
+
+def _file(level: TracebackType) -> str:
+    return level.tb_frame.f_code.co_filename
+
+
+def _origin(filename: str, documents: Collection[str]) -> str:
+    if filename in documents:
+        return "example"
+    folders = [os.path.dirname(path) for path in _files(("jax", "jaxlib"))]
+    return "jax" if any(filename.startswith(folder + os.sep) for folder in folders) else "library"
+
+
+def _files(names: Iterable[str]) -> list[str]:
+    found = (getattr(sys.modules.get(name), "__file__", None) for name in names)
+    return [file for file in found if file]
+
+
+def _ours(filename: str) -> bool:
+    return os.path.dirname(filename) == _HERE

@@ -1,0 +1,153 @@
+"""What JAX does while examples run, seen from outside: its import, compilations, devices.
+
+JAX is never imported here: a user's code may set `XLA_FLAGS` or `JAX_*` variables first, and these
+are read when JAX is imported or its backend starts. A hook waits for the user's own import.
+"""
+
+import importlib.abc
+import importlib.machinery
+import sys
+import types
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+_COMPILATION = {
+    "/jax/core/compile/jaxpr_trace_duration",
+    "/jax/core/compile/jaxpr_to_mlir_module_duration",
+    "/jax/core/compile/backend_compile_duration",
+}
+_EXECUTABLE = "/jax/core/compile/backend_compile_duration"
+_CACHE_HIT = "/jax/compilation_cache/cache_hits"
+
+
+class JaxWatch(importlib.abc.MetaPathFinder):
+    """Counts and times for one unit after another: `take` returns them and starts afresh."""
+
+    def __init__(self) -> None:
+        self._jax: Any = None
+        self._reset()
+        if "jax" in sys.modules:
+            self.attach(sys.modules["jax"], 0.0)
+        else:
+            sys.meta_path.insert(0, self)
+
+    def _reset(self) -> None:
+        self._import_seconds = 0.0
+        self._intervals: list[tuple[float, float]] = []
+        self._executables = 0
+        self._cache_hits = 0
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: types.ModuleType | None = None,
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Find `jax` as the other finders would, and be told when it has been imported."""
+        if fullname != "jax":
+            return None
+        for finder in sys.meta_path:
+            search = None if finder is self else getattr(finder, "find_spec", None)
+            spec = search and search(fullname, path, target)
+            if spec is not None and spec.loader is not None:
+                spec.loader = _TimedLoader(spec.loader, self)
+                return spec  # type: ignore[no-any-return]
+        return None
+
+    def attach(self, jax: types.ModuleType, seconds: float) -> None:
+        """Listen to `jax`, whose import took `seconds`."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+        self._jax = jax
+        self._import_seconds += seconds
+        monitoring = sys.modules["jax.monitoring"]
+        monitoring.register_event_duration_secs_listener(self._on_duration)
+        monitoring.register_event_listener(self._on_event)
+        # Looked up now: user code may rebind these names later.
+        self._barrier, self._live_arrays = jax.effects_barrier, jax.live_arrays
+
+    def _on_duration(self, event: str, seconds: float, **_: object) -> None:
+        if event in _COMPILATION:
+            now = perf_counter()
+            self._intervals.append((now - seconds, now))
+            self._executables += event == _EXECUTABLE
+
+    def _on_event(self, event: str, **_: object) -> None:
+        self._cache_hits += event == _CACHE_HIT
+
+    def settle(self) -> tuple[str, ...]:
+        """Wait until the devices are done. Returns the names of those that hold live arrays.
+
+        Raises what asynchronous work raised, which so belongs to the unit that started it.
+        """
+        if not self._backend_started():
+            return ()
+        self._barrier()
+        devices = set()
+        for array in self._live_arrays():
+            if not array.is_deleted():
+                array.block_until_ready()
+                devices |= array.sharding.device_set
+        return tuple(map(str, sorted(devices, key=lambda device: device.id)))
+
+    def take(self) -> dict[str, Any]:
+        """The counts since the last call; overlapping compilation times are counted once."""
+        taken = {
+            "import_seconds": self._import_seconds,
+            "compile_seconds": _covered(self._intervals),
+            "executables": self._executables,
+            "cache_hits": self._cache_hits,
+        }
+        self._reset()
+        return taken
+
+    def devices(self) -> dict[str, Any]:
+        """The platform and the devices of a backend that has been started, else nothing."""
+        if not self._backend_started():
+            return {"platform": None, "devices": []}
+        return {
+            "platform": self._jax.default_backend(),
+            "devices": [
+                {"id": d.id, "platform": d.platform, "kind": d.device_kind}
+                for d in self._jax.devices()
+            ],
+        }
+
+    def _backend_started(self) -> bool:
+        """Whether JAX has started a backend; asking JAX for a device would start one."""
+        bridge = sys.modules.get("jax._src.xla_bridge")
+        started = getattr(bridge, "backends_are_initialized", None)
+        if self._jax is None:
+            return False
+        # The function is private. Where it is gone, a compilation is the sign.
+        return bool(started()) if started is not None else self._executables > 0
+
+
+class _TimedLoader(importlib.abc.Loader):
+    """Stands in for a module's loader until the module has been executed."""
+
+    def __init__(self, loader: Any, watch: JaxWatch) -> None:  # noqa: ANN401
+        self._loader = loader
+        self._watch = watch
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType | None:
+        return self._loader.create_module(spec)  # type: ignore[no-any-return]
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        module.__loader__ = self._loader
+        start = perf_counter()
+        self._loader.exec_module(module)
+        self._watch.attach(module, perf_counter() - start)
+
+
+def _covered(intervals: list[tuple[float, float]]) -> float:
+    """Total length of the union of intervals: the traces of nested functions overlap."""
+    total = 0.0
+    reached = float("-inf")
+    for start, end in sorted(intervals):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total

@@ -1,0 +1,127 @@
+"""The processes below this one: finding them all, and ending them all. Linux finds them in /proc.
+
+Elsewhere only the process group of the runner is known, and the promise is best-effort.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_PATIENCE = 10.0  # seconds until a process that cannot be killed is given up (stuck in the kernel)
+
+
+class Process(NamedTuple):
+    """A process as /proc shows it; `start`, in clock ticks since boot, tells it from a namesake."""
+
+    pid: int
+    parent: int
+    start: int
+    state: str
+
+
+def become_subreaper() -> None:
+    """Make orphans below this process its children, so that none can leave by double fork."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when `parent`, which must have started it, ends."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def descendants(root: int) -> list[Process]:
+    """Every living process below `root`, zombies left out."""
+    children: dict[int, list[Process]] = {}
+    for name in _numbers("/proc"):
+        if (process := _read(name)) is not None:
+            children.setdefault(process.parent, []).append(process)
+    found: list[Process] = []
+    queue = [root]
+    while queue:
+        below = children.get(queue.pop(), [])
+        found += [process for process in below if process.state not in "ZX"]
+        queue += [process.pid for process in below]
+    return found
+
+
+def name_of(process: Process) -> str:
+    """The command line of `process`, or its short name in brackets."""
+    for file, form in (("cmdline", "{}"), ("comm", "[{}]")):
+        with contextlib.suppress(OSError), open(f"/proc/{process.pid}/{file}", "rb") as stream:
+            text = stream.read(200).replace(b"\0", b" ").decode(errors="replace").strip()
+            if text:
+                return form.format(text)
+    return "[gone]"
+
+
+def end_all(root: int, reap: Callable[[], object]) -> bool:
+    """Kill everything below `root` and wait until nothing is left; False if something stays.
+
+    Processes are stopped first, until no new one appears: what is stopped cannot fork away.
+    `reap` collects the children of this process that have ended.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    stopped: set[tuple[int, int]] = set()
+    while new := [p for p in descendants(root) if (p.pid, p.start) not in stopped]:
+        for process in new:
+            _signal(process, signal.SIGSTOP)
+            stopped.add((process.pid, process.start))
+        if time.monotonic() > deadline:
+            break
+    while living := descendants(root):
+        for process in living:
+            _signal(process, signal.SIGKILL)
+        reap()
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.001)
+    reap()
+    return True
+
+
+def _signal(process: Process, number: int) -> None:
+    """Signal exactly this process: its number may have passed to another since it was seen."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except OSError:
+        return
+    try:
+        seen = _read(str(process.pid))
+        if seen is not None and seen.start == process.start:
+            signal.pidfd_send_signal(handle, number)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
+def _numbers(folder: str) -> list[str]:
+    try:
+        return [name for name in os.listdir(folder) if name.isdecimal()]
+    except OSError:
+        return []
+
+
+def _read(pid: str) -> Process | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stream:
+            text = stream.read()
+    except OSError:
+        return None
+    # The second field is a name in parentheses, which may itself hold spaces and parentheses.
+    fields = text[text.rindex(b")") + 2 :].split()
+    return Process(int(pid), int(fields[1]), int(fields[19]), fields[0].decode())

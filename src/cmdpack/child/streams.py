@@ -1,0 +1,155 @@
+"""`sys.stdout` and `sys.stderr` of a run: what Python code prints becomes records of the channel.
+
+What native code and child processes write goes to the descriptors 1 and 2: pipes to cmdpack.
+"""
+
+import codecs
+import fcntl
+import io
+import os
+import struct
+import sys
+import termios
+import threading
+from collections.abc import Callable
+from time import perf_counter, sleep
+from typing import TextIO
+
+from .wire import PENDING_CAPACITY, Writer
+
+LIMIT = 8 * 1024 * 1024
+"""Bytes that the examples of one run may print."""
+
+_INTERVAL = 0.02  # seconds between records, unless a line has waited that long
+_DRAIN = 0.2  # seconds to wait for cmdpack to take what native code wrote, at the end of a unit
+_CHUNK = 256 * 1024
+_NAMES = {1: "stdout", 2: "stderr"}
+
+
+class Recorder:
+    """Collects what is printed, in order, and makes records of it.
+
+    In a forked child, which must not write to the channel, output goes to the descriptors instead.
+    """
+
+    def __init__(self, writer: Writer, overflow: Callable[[], None]) -> None:
+        self._writer = writer
+        self._overflow = overflow
+        self._leader = os.getpid()
+        self._lock = threading.RLock()
+        self._decoders = {n: codecs.getincrementaldecoder("utf-8")("replace") for n in _NAMES}
+        self._stream = 1
+        self._held = bytearray()
+        self._left = LIMIT
+        self._flushed = 0.0
+
+    def write(self, stream: int, data: bytes) -> None:
+        """Take `data` printed to `stream`, 1 or 2. When it is too much, `overflow` is called."""
+        if os.getpid() != self._leader:
+            _write_through(stream, data)
+            return
+        with self._lock:
+            if stream != self._stream or len(self._held) + len(data) > PENDING_CAPACITY:
+                self.flush()
+                self._stream = stream
+            excess = len(data) > self._left
+            data = data[: self._left]
+            self._left -= len(data)
+            if len(data) > PENDING_CAPACITY:
+                for start in range(0, len(data), _CHUNK):
+                    self._record(data[start : start + _CHUNK])
+            else:
+                self._writer.hold(stream, data, len(self._held))
+                self._held += data
+                if perf_counter() - self._flushed > _INTERVAL:
+                    self.flush()
+            if excess:
+                self.flush()
+                self._overflow()
+
+    def flush(self) -> None:
+        """Make a record of what is held."""
+        with self._lock:
+            if self._held:
+                self._record(bytes(self._held))
+                self._held.clear()
+                self._writer.hold(0, b"", 0)
+            self._flushed = perf_counter()
+
+    def _record(self, data: bytes) -> None:
+        text = self._decoders[self._stream].decode(data)
+        self._writer.append({"record": "output", "stream": _NAMES[self._stream], "text": text})
+
+
+class _Stream(io.RawIOBase):
+    """The binary layer below `sys.stdout` or `sys.stderr`."""
+
+    def __init__(self, recorder: Recorder, number: int) -> None:
+        self._recorder = recorder
+        self._number = number
+        self.name = f"<{_NAMES[number]}>"
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._number
+
+    def write(self, data: object, /) -> int:
+        view = memoryview(data).cast("B")  # type: ignore[arg-type]
+        self._recorder.write(self._number, bytes(view))
+        return len(view)
+
+
+def install(recorder: Recorder) -> list[TextIO]:
+    """Replace `sys.stdout` and `sys.stderr`, and return what they are now."""
+    streams: list[TextIO] = []
+    for number, errors in ((1, "surrogateescape"), (2, "backslashreplace")):
+        raw = _Stream(recorder, number)
+        stream = io.TextIOWrapper(raw, "utf-8", errors, line_buffering=True)
+        streams.append(stream)
+        for name in (_NAMES[number], f"__{_NAMES[number]}__"):
+            setattr(sys, name, stream)
+    return streams
+
+
+def _write_through(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+class NativeOutput:
+    """The pipes behind the descriptors 1 and 2, as long as user code leaves them in place."""
+
+    def __init__(self) -> None:
+        self._pipes = {number: _identity(number) for number in _NAMES}
+
+    def drain(self) -> None:
+        """Flush what C has buffered, and wait until cmdpack has read what is in the pipes.
+
+        Only then is a unit at its end: what it wrote is shown as its own.
+        """
+        if (ctypes := sys.modules.get("ctypes")) is not None:
+            ctypes.pythonapi.fflush(None)
+        limit = perf_counter() + _DRAIN
+        while any(map(self._waiting, self._pipes)) and perf_counter() < limit:
+            sleep(0.0005)
+
+    def _waiting(self, number: int) -> bool:
+        if self._pipes[number] is None or _identity(number) != self._pipes[number]:
+            return False
+        try:
+            answer = fcntl.ioctl(number, termios.FIONREAD, b"\0\0\0\0")
+        except OSError:
+            return False
+        (count,) = struct.unpack("i", answer)
+        return bool(count)
+
+
+def _identity(descriptor: int) -> tuple[int, int] | None:
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,181 @@
+"""Between cmdpack and a runner: holds the deadline, and leaves no process behind.
+
+Started in a session of its own. Standard input is its lifeline: a line ``cancel``, ``output-limit``
+or ``deadline SECONDS`` is an order, its end means that cmdpack is gone. Standard output carries one
+JSON report a line: ``started``, then ``ended``, which is written only when nothing is left running.
+"""
+
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from typing import Any
+
+from . import processes
+
+_CANCEL_GRACE = 0.5  # seconds that a cancelled runner has to clean up after its KeyboardInterrupt
+_EXIT_GRACE = (
+    0.2  # seconds for helpers (a resource tracker, say) to follow their runner by themselves
+)
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command of one JSON order: ``{"command", "timeout", "stdout", "stderr", "keep"}``.
+
+    `timeout` is in seconds; the rest are descriptors, `keep` one that the runner inherits as it is.
+    """
+    order = json.loads(arguments[0])
+    processes.become_subreaper()
+    waker = _wake_on_child()
+    try:
+        runner = _start(order)
+    except OSError as error:
+        _report({"report": "ended", "reason": "not-started", "error": str(error)})
+        return
+    for descriptor in (order["stdout"], order["stderr"], order["keep"]):
+        os.close(descriptor)
+    _report({"report": "started", "pid": runner})
+    watch = _Watch(runner, waker, time.monotonic() + order["timeout"])
+    reason = watch.until_over()
+    _report({"report": "ended", "reason": reason, **watch.clean_up(reason)})
+
+
+def _wake_on_child() -> int:
+    """A descriptor that becomes readable when a child ends."""
+    readable, writable = os.pipe()
+    os.set_blocking(writable, False)
+    signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return readable
+
+
+def _start(order: dict[str, Any]) -> int:
+    """Fork and execute the runner. Returns its process number."""
+    command = order["command"]
+    if not os.access(command[0], os.X_OK):
+        raise FileNotFoundError(f"{command[0]} is not a program that can be executed")
+    supervisor = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        processes.die_with_parent(supervisor)
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.dup2(order["stdout"], 1)
+        os.dup2(order["stderr"], 2)
+        os.set_inheritable(order["keep"], True)
+        os.execv(command[0], command)
+    finally:
+        os._exit(127)
+
+
+class _Watch:
+    """Waits for the first of: the runner's end, an order, the loss of cmdpack, the deadline."""
+
+    def __init__(self, runner: int, waker: int, deadline: float) -> None:
+        self._runner = runner
+        self._waker = waker
+        self._deadline = deadline
+        self._orders = b""
+        self.ending: dict[str, Any] = {}
+
+    def until_over(self) -> str:
+        """Block until it is over. Returns the reason."""
+        poll = select.poll()
+        poll.register(0, select.POLLIN)
+        poll.register(self._waker, select.POLLIN)
+        while True:
+            remaining = self._deadline - time.monotonic()
+            if remaining <= 0:
+                return "deadline"
+            ready = dict(poll.poll(min(remaining, 3600) * 1000))
+            if self._waker in ready:
+                os.read(self._waker, 4096)
+            if self._ended():
+                return "exit"
+            if 0 in ready and (reason := self._obey()) is not None:
+                return reason
+
+    def _obey(self) -> str | None:
+        received = os.read(0, 4096)
+        if not received:
+            return "lost"
+        *lines, self._orders = (self._orders + received).split(b"\n")
+        for line in lines:
+            word, _, rest = line.decode().partition(" ")
+            if word == "deadline":
+                self._deadline = min(self._deadline, time.monotonic() + float(rest))
+            elif word == "cancel":
+                self._interrupt()
+                return "cancelled"
+            elif word == "output-limit":
+                return "output-limit"
+        return None
+
+    def _interrupt(self) -> None:
+        os.kill(self._runner, signal.SIGINT)
+        limit = time.monotonic() + _CANCEL_GRACE
+        while not self._ended() and time.monotonic() < limit:
+            select.select([self._waker, 0], [], [], 0.02)
+
+    def _ended(self) -> bool:
+        self.collect()
+        return bool(self.ending)
+
+    def collect(self) -> None:
+        """Reap every child that has ended, orphans among them, and keep the runner's status."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+                if pid == 0:
+                    return
+                if pid == self._runner:
+                    self.ending = _ending(status, usage)
+
+    def clean_up(self, reason: str) -> dict[str, Any]:
+        """End everything below this process; name what had outlived a runner that ended itself."""
+        me = os.getpid()
+        leftovers = []
+        if reason == "exit":
+            limit = time.monotonic() + _EXIT_GRACE
+            while (living := processes.descendants(me)) and time.monotonic() < limit:
+                time.sleep(0.005)
+                self.collect()
+            leftovers = [{"pid": p.pid, "name": processes.name_of(p)} for p in living]
+        elif sys.platform != "linux":
+            self._end_group()
+        clean = processes.end_all(me, self.collect)
+        return {"clean": clean, "leftovers": leftovers, **self.ending}
+
+    def _end_group(self) -> None:
+        """Without /proc, the runner's own process group is all that is known to be below it."""
+        with contextlib.suppress(OSError):
+            os.killpg(self._runner, signal.SIGKILL)
+        while not self._ended():
+            time.sleep(0.005)
+
+
+def _ending(status: int, usage: resource.struct_rusage) -> dict[str, Any]:
+    code = os.waitstatus_to_exitcode(status)
+    scale = 1 if sys.platform == "darwin" else 1024
+    return {
+        "status": code if code >= 0 else None,
+        "signal": signal.Signals(-code).name if code < 0 else None,
+        "peak_memory": usage.ru_maxrss * scale,
+        "cpu": usage.ru_utime + usage.ru_stime,
+    }
+
+
+def _report(report: dict[str, Any]) -> None:
+    """Tell cmdpack; if it is gone, there is nobody to tell."""
+    with contextlib.suppress(OSError):
+        os.write(1, json.dumps(report).encode() + b"\n")

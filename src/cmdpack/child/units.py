@@ -1,0 +1,116 @@
+"""The one analysis of units: a unit is a top-level statement, at its place in the Markdown file.
+
+`try`, `with`, `for` and `if` are one unit each; ``a(); b()`` are two. Positions are those of the
+file: lines from 1, columns from 1 in characters, ends exclusive.
+"""
+
+import ast
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+
+class Place(NamedTuple):
+    """Where code stands in its file: the first line, and the prefix cut off each line."""
+
+    line: int
+    prefixes: Sequence[int]
+
+    def column(self, line: int, column: int) -> int:
+        """The file's column, from 1, of the code's `line`, from 1, and `column`, from 0."""
+        index = line - 1
+        prefix = self.prefixes[index] if 0 <= index < len(self.prefixes) else 0
+        return prefix + column + 1
+
+
+class Unit(NamedTuple):
+    """A top-level statement: its syntax tree, and its span in the file."""
+
+    node: ast.stmt
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+def parse(code: str, filename: str, place: Place) -> tuple[ast.Module, list[Unit]]:
+    """Parse `code` into its module and its units; the tree's lines are those of the file.
+
+    Raises `SyntaxError` with positions in the file, also for what only the compiler refuses, such
+    as a top-level ``return``, and `ValueError` for code that cannot be compiled at all.
+    """
+    try:
+        tree = ast.parse(code, filename)
+        compile(code, filename, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise _in_file(error, filename, place) from None
+    except (RecursionError, MemoryError) as error:
+        raise ValueError(f"nested too deeply to compile ({type(error).__name__})") from None
+    lines = code.split("\n")
+    units = [_unit(node, lines, place) for node in tree.body]
+    ast.increment_lineno(tree, place.line - 1)
+    _shift_columns(tree, place)
+    return tree, units
+
+
+def describe(unit: Unit) -> dict[str, Any]:
+    """The facts of a unit, as the planner takes them."""
+    return {
+        "line": unit.line,
+        "column": unit.column,
+        "end_line": unit.end_line,
+        "end_column": unit.end_column,
+    }
+
+
+def imports(tree: ast.Module) -> set[str]:
+    """The top-level names of the packages that the code imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def _unit(node: ast.stmt, lines: Sequence[str], place: Place) -> Unit:
+    first: ast.stmt | ast.expr = node
+    decorators = getattr(node, "decorator_list", [])
+    if decorators:
+        first = decorators[0]
+    column = _characters(lines[first.lineno - 1], first.col_offset)
+    if decorators:  # the unit begins at the @ sign
+        column = lines[first.lineno - 1].rfind("@", 0, column)
+    end_line = node.end_lineno or node.lineno
+    end = _characters(lines[end_line - 1], node.end_col_offset or 0)
+    return Unit(
+        node,
+        line=place.line + first.lineno - 1,
+        column=place.column(first.lineno, max(column, 0)),
+        end_line=place.line + end_line - 1,
+        end_column=place.column(end_line, end),
+    )
+
+
+def _characters(line: str, utf8: int) -> int:
+    """`ast` counts columns in UTF-8 bytes; people and editors count characters."""
+    return utf8 if line.isascii() else len(line.encode()[:utf8].decode(errors="replace"))
+
+
+def _shift_columns(tree: ast.Module, place: Place) -> None:
+    """Move columns right by what was cut off each line: carets stand under the file's text."""
+    if not any(place.prefixes):
+        return
+    for node in ast.walk(tree):
+        if isinstance(
+            node, (ast.stmt, ast.expr, ast.excepthandler, ast.arg, ast.keyword, ast.alias)
+        ):
+            node.col_offset += place.column(node.lineno - place.line + 1, -1)
+            if node.end_lineno is not None and node.end_col_offset is not None:
+                node.end_col_offset += place.column(node.end_lineno - place.line + 1, -1)
+
+
+def _in_file(error: SyntaxError, filename: str, place: Place) -> SyntaxError:
+    line = error.lineno or 1
+    column = place.column(line, (error.offset or 1) - 1)
+    return SyntaxError(error.msg, (filename, line + place.line - 1, column, error.text))

@@ -1,0 +1,106 @@
+"""The command line as a whole: it finds the verb, and turns what stops it into an exit code.
+
+A verb is a module ``cmdpack.cli.VERB``, imported only when it is asked for, with
+
+- ``command``, a function with typer annotations that returns an `ExitCode`. Its docstring is the
+  verb's help. It raises `CmdpackError` for whatever a user is to read, and lets KeyboardInterrupt
+  and BrokenPipeError pass: all are dealt with here, in one place;
+- optionally ``CONTEXT_SETTINGS``, a dict for typer, as for a verb whose words after a name are not
+  its own (``allow_interspersed_args``, ``ignore_unknown_options``).
+
+Its one-line help stands in `VERBS`, so that ``cmdpack --help`` imports no verb.
+"""
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, cast
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from cmdpack.errors import CmdpackError, ExitCode
+from cmdpack.terminal import printable
+
+VERBS = {
+    "run": "Run a command's examples and report the evidence.",
+    "list": "List the commands that can be run by name.",
+    "show": "Show what a command file says, without running it.",
+    "devices": "Show the devices that examples would run on.",
+    "plugins": "List the plugins and what each registers.",
+    "export": "Write a pack in the form that an assistant loads.",
+}
+
+_HELP = "Command packs for AI coding assistants: read, run and proven."
+_EPILOG = "`cmdpack --version` prints the version."
+_NAMES = {"help_option_names": ["-h", "--help"]}
+
+
+class _Verbs(TyperGroup):
+    """The group of verbs. What typer hands over is private to it, hence the wide types."""
+
+    def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002 - typer's signature
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand:  # noqa: ANN401 - see above
+        if cmd_name not in VERBS:
+            near = difflib.get_close_matches(cmd_name, VERBS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"the verbs are: {', '.join(VERBS)}"
+            ctx.fail(f"no verb is named {cmd_name}; {hint}")
+        verb = importlib.import_module(f"cmdpack.cli.{cmd_name}")
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        settings = {**_NAMES, **getattr(verb, "CONTEXT_SETTINGS", {})}
+        app.command(cmd_name, context_settings=settings)(verb.command)
+        return cast("TyperCommand", typer.main.get_command(app))
+
+    def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ANN401, ARG002 - see above
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+def run_app(arguments: Sequence[str]) -> int:
+    """Run one command line, write what stops it to standard error, and return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # text that the terminal's encoding lacks is no crash
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _invoke(arguments)
+        sys.stdout.flush()
+    except CmdpackError as error:
+        return _stopped(str(error), error.exit_code)
+    except typer.TyperException as error:
+        return _stopped(error.format_message(), ExitCode(error.exit_code))
+    except (KeyboardInterrupt, typer.Abort):
+        return ExitCode.CANCELLED
+    except BrokenPipeError:
+        # Whoever reads has had enough. Python's own last flush must not complain of it either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.PIPE_CLOSED
+    return code
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    app = typer.Typer(
+        cls=_Verbs,
+        help=_HELP,
+        epilog=_EPILOG,
+        subcommand_metavar="VERB [ARGS]...",
+        add_completion=False,
+        rich_markup_mode=None,
+        context_settings=_NAMES,
+    )
+    app.callback()(lambda: None)
+    group = typer.main.get_group(app)
+    try:
+        # Not `group.main`: it would end the process, and say "Error" in its own way.
+        with group.make_context("cmdpack", list(arguments) or ["--help"]) as context:
+            return int(group.invoke(context))
+    except typer.Exit as end:
+        return end.exit_code
+
+
+def _stopped(message: str, code: ExitCode) -> int:
+    sys.stderr.write(f"error: {printable(message)}\n")
+    return code

@@ -1,0 +1,164 @@
+"""``cmdpack run``: run a command's examples and report the evidence."""
+
+import collections
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from types import FrameType
+from typing import Annotated, cast
+
+import typer
+
+from cmdpack import planner, run
+from cmdpack.cli.output import JsonOption, PackOption, write
+from cmdpack.cli.running import EmulateOption, PlatformOption, PythonOption
+from cmdpack.errors import ExitCode, UsageError
+from cmdpack.plan import Plan
+from cmdpack.plugins import build_manager
+from cmdpack.registry import load_registry
+from cmdpack.result import Event, RunFinished, RunResult
+from cmdpack.supervision import Control
+
+CONTEXT_SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+_FLAGS = (
+    "--plan",
+    "--json",
+    "--events",
+    "--platform",
+    "--emulate",
+    "--python",
+    "--pack",
+    "--timeout",
+    "--fresh",
+    "--sandbox",
+    "--verbose",
+    "-v",
+)
+
+
+class Sandbox(StrEnum):
+    """What ``--sandbox`` can ask for."""
+
+    AUTO = "auto"
+    PARTIAL = "partial"
+    OFF = "off"
+
+
+def command(  # noqa: PLR0913, PLR0917 - one parameter a flag
+    name: Annotated[
+        str, typer.Argument(help="A command's NAME or PACK:NAME, or the path of a Markdown file.")
+    ],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="Everything after the name is the command's own.")
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Write what would run; run nothing.")
+    ] = False,
+    json: JsonOption = False,
+    events: Annotated[
+        bool, typer.Option("--events", help="Write events as JSON lines while they happen.")
+    ] = False,
+    platform: PlatformOption = None,
+    emulate: EmulateOption = None,
+    python: PythonOption = None,
+    pack: PackOption = None,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds until the run is ended.", metavar="S", min=0.1, max=1e6)
+    ] = planner.DEFAULT_TIMEOUT,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Use no compile cache.")] = False,
+    sandbox: Annotated[
+        Sandbox, typer.Option(help="off: run code that is of no installed pack, unprotected.")
+    ] = Sandbox.AUTO,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Report every unit, and whole tracebacks.")
+    ] = False,
+) -> ExitCode:
+    """Run a command's examples, its dependencies first, and report the evidence.
+
+    Exit codes: 0 ok; 1 something failed, or nothing ran; 2 usage; 4 the code needs a sandbox;
+    6 something cannot be read; 130 cancelled.
+    """
+    if events and (json or plan):
+        raise UsageError(
+            "--events goes with neither --json nor --plan: each is an output of its own"
+        )
+    plugins = build_manager()
+    request = run.Request(
+        word=name,
+        tokens=arguments or (),
+        wishes=planner.Wishes(platform, emulate, timeout, sandbox),
+        python=python,
+        fresh=fresh,
+        runner_flags=_FLAGS,
+    )
+    planned = run.prepare(load_registry(plugins, pack_dirs=tuple(pack or ())), request)
+    if plan:
+        _write_plan(planned, as_json=json)
+        return ExitCode.OK
+    with _cancelled_by_interrupt() as control:
+        happening = run.execute(plugins, planned, control)
+        if not json:
+            happening = _shown(happening, as_events=events, verbose=verbose)
+        result = _result(happening)
+    if json:
+        write(result.model_dump_json(indent=2))
+    return _EXIT_CODES.get(result.outcome, ExitCode.FAILED)
+
+
+_EXIT_CODES = {"ok": ExitCode.OK, "cancelled": ExitCode.CANCELLED}
+
+
+def _result(happening: Iterator[Event]) -> RunResult:
+    """Follow a run to its end; an engine's last event carries the result."""
+    (last,) = collections.deque(happening, maxlen=1)
+    return cast("RunFinished", last).result
+
+
+def _write_plan(planned: Plan, *, as_json: bool) -> None:
+    if as_json:
+        write(planned.model_dump_json(indent=2))
+        return
+    from cmdpack.report import plans  # noqa: PLC0415 - a run needs no plan as text
+
+    write("\n".join(plans.lines(planned)))
+
+
+def _shown(happening: Iterator[Event], *, as_events: bool, verbose: bool) -> Iterator[Event]:
+    """Show events as they come, in the form asked for, and pass them on."""
+    if as_events:
+        for event in happening:
+            write(event.model_dump_json())
+            sys.stdout.flush()
+            yield event
+        return
+    from cmdpack.report.text import TextReport  # noqa: PLC0415 - see below
+
+    report = TextReport(verbose=verbose)
+    if sys.stdout.isatty():
+        from cmdpack.report import live  # noqa: PLC0415 - brings rich, which costs 70 ms
+
+        yield from live.follow(happening, report)
+        return
+    for event in happening:
+        for line in report.lines(event):
+            write(line)
+        sys.stdout.flush()
+        yield event
+
+
+@contextlib.contextmanager
+def _cancelled_by_interrupt() -> Iterator[Control]:
+    """Let Ctrl-C end the run and still report it; a second one ends it without grace."""
+    control = Control()
+
+    def cancel(_number: int, _frame: FrameType | None) -> None:
+        control.cancel()
+
+    before = signal.signal(signal.SIGINT, cancel)
+    try:
+        yield control
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,1 @@
+"""What carries a plan out: one engine a file, each with a `run` that turns a `Plan` into events."""

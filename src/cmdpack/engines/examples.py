@@ -1,0 +1,78 @@
+"""The default engine: runs a command's own examples, unit after unit, in the user's Python."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from cmdpack import caches
+from cmdpack.account import Account
+from cmdpack.child import wire
+from cmdpack.plan import CompileCache, Plan, PlannedCommand
+from cmdpack.result import Event, RunFinished, RunRestarted, RunStarted
+from cmdpack.supervision import Control, Ended, Native, Recorded, Supervision
+
+_RETRIED = {"SIGSEGV", "SIGBUS", "SIGILL", "SIGABRT", "SIGFPE"}
+
+
+class ExamplesEngine:
+    """Runs the units of a plan under a supervisor."""
+
+    def run(self, plan: Plan, control: Control) -> Iterator[Event]:
+        """Run `plan`; a run that a signal kills while it has a compile cache is tried once without.
+
+        A stale cache entry can crash the process that loads it (see `caches`).
+        """
+        yield RunStarted(plan=plan)
+        was_warm = caches.is_warm(plan.cache)
+        account = Account(plan)
+        yield from _attempt(account, control)
+        signal = account.ending.signal
+        if was_warm and signal in _RETRIED and account.ending.reason == "exit":
+            reason = f"{signal} with a compile cache; once more without it"
+            yield RunRestarted(reason=reason)
+            again = plan.model_copy(
+                update={
+                    "cache": CompileCache(directory=None, reason=reason),
+                    "timeout": plan.timeout,
+                }
+            )
+            account = Account(again)
+            yield from _attempt(account, control)
+        yield RunFinished(result=account.result())
+
+
+def _attempt(account: Account, control: Control) -> Iterator[Event]:
+    plan = account.plan
+    supervision = Supervision(
+        plan.python.executable,
+        _request(plan),
+        timeout=plan.timeout,
+        environment={**os.environ, **plan.environment, **caches.variables(plan.cache)},
+    )
+    for signal in supervision.signals(control):
+        match signal:
+            case Recorded(record):
+                yield from account.take(record)
+            case Native(stream, text):
+                yield from account.take_native(stream, text)
+            case Ended():
+                yield from account.close(signal)
+
+
+def _request(plan: Plan) -> wire.Record:
+    return {"commands": [_command(command) for command in plan.commands]}
+
+
+def _command(command: PlannedCommand) -> dict[str, Any]:
+    return {
+        "file": command.file,
+        "examples": [
+            {
+                "code": example.code,
+                "line": example.line,
+                "prefixes": example.prefixes,
+                "units": [unit.id for unit in example.units],
+            }
+            for example in command.examples
+        ],
+    }

@@ -1,0 +1,137 @@
+"""Which Python runs the examples, and what it says of itself and of the code."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cmdpack import children
+from cmdpack.errors import InputError, UsageError
+from cmdpack.plan import Command, PythonFacts
+from cmdpack.planner import CodeFacts, planned_path
+
+_ANSWER_SECONDS = 60.0
+_OLDEST = (3, 11)
+_NVIDIA = ("dev/nvidiactl", "proc/driver/nvidia/version")
+
+
+class Candidate(NamedTuple):
+    """A Python that may run the examples, and why it is the one."""
+
+    executable: str
+    because: str
+
+
+class Examination(NamedTuple):
+    """What one Python says of itself, whether it can import JAX, and its view of every example."""
+
+    python: PythonFacts
+    has_jax: bool
+    code: dict[str, CodeFacts]
+
+
+def choose(
+    named: str | None, environment: Mapping[str, str], commands: Sequence[Command]
+) -> Examination:
+    """Examine the Python that the user named, else the active environment's, else our own.
+
+    The active environment (`VIRTUAL_ENV`, `CONDA_PREFIX`) is taken only if it has JAX. Raises
+    `UsageError` for a program that is not a Python of a supported version, `InputError` for one
+    that cannot be started.
+    """
+    found: Examination | None = None
+    for candidate in _candidates(named, environment):
+        found = examine(candidate, commands)
+        if found.has_jax:
+            break
+    if found is None:
+        raise AssertionError("cmdpack's own Python is always a candidate")
+    return found
+
+
+def _candidates(named: str | None, environment: Mapping[str, str]) -> Iterator[Candidate]:
+    if named is not None:
+        yield Candidate(_program(named), "--python")
+        return
+    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        if folder := environment.get(variable):
+            python = Path(folder, "bin", "python")
+            if python.is_file() and Path(folder).resolve() != Path(sys.prefix).resolve():
+                yield Candidate(str(python), f"the active environment ({variable})")
+    yield Candidate(sys.executable, "the Python that runs cmdpack")
+
+
+def _program(named: str) -> str:
+    """The absolute path of a program named by path, by folder of an environment, or by word."""
+    path = Path(named)
+    if path.is_dir():
+        path = path / "bin" / "python"
+    found = str(path.absolute()) if path.is_file() else shutil.which(named)
+    if found is None:
+        raise InputError(
+            "no such Python program",
+            place=named,
+            help="name a Python program, or the folder of an environment, with --python",
+        )
+    return found
+
+
+def examine(candidate: Candidate, commands: Sequence[Command]) -> Examination:
+    """Ask a Python for its facts and for the units of all runnable examples of `commands`."""
+    question = {"examples": [*_examples(commands)]}
+    command = children.in_user_python(candidate.executable, "facts")
+    done = children.ask(
+        command, json.dumps(question), timeout=_ANSWER_SECONDS, environment=dict(os.environ)
+    )
+    lines = done.stdout.splitlines()
+    try:
+        answer = json.loads(lines[-1])
+    except (IndexError, ValueError):
+        raise UsageError(
+            "does not answer as a Python 3.11 or newer would"
+            + (f": {done.stderr.strip().splitlines()[-1]}" if done.stderr.strip() else ""),
+            place=candidate.executable,
+            help="name another Python with --python",
+        ) from None
+    return _examination(candidate, answer)
+
+
+def _examples(commands: Sequence[Command]) -> Iterator[dict[str, Any]]:
+    for command in commands:
+        for example in command.spec.examples:
+            if example.runnable:
+                yield {
+                    "id": f"{command.qualified}/{example.id}",
+                    "file": planned_path(command),
+                    "code": example.code,
+                    "line": example.line,
+                    "prefixes": example.prefixes,
+                }
+
+
+def _examination(candidate: Candidate, answer: dict[str, Any]) -> Examination:
+    version = answer["version"]
+    if tuple(map(int, version.split(".")[:2])) < _OLDEST:
+        raise UsageError(
+            f"is Python {version}; examples run under Python 3.11 or newer",
+            place=candidate.executable,
+            help="name another Python with --python",
+        )
+    facts = PythonFacts(
+        executable=answer["executable"] or candidate.executable,
+        version=version,
+        implementation=answer["implementation"],
+        chosen_because=candidate.because,
+        versions=answer["versions"],
+        accelerators=tuple(answer["accelerators"]),
+    )
+    code = {name: CodeFacts.model_validate(found) for name, found in answer["examples"].items()}
+    return Examination(facts, answer["has_jax"], code)
+
+
+def shows_nvidia(root: Path = Path("/")) -> bool:
+    """Whether the machine below `root` shows an NVIDIA device or its driver."""
+    return any((root / path).exists() for path in _NVIDIA)

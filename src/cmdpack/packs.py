@@ -1,0 +1,85 @@
+"""Packs: folders of command files, listed but not yet parsed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cmdpack.diagnostics import Diagnostic
+from cmdpack.errors import InputError, UsageError
+from cmdpack.manifest import FILE_NAME, Manifest, read_manifest
+from cmdpack.nouns import Noun, Span
+from cmdpack.plan import PackOrigin, Trust
+
+_NOT_COMMANDS = {"readme", "changelog", "license"}
+
+
+class Pack(Noun):
+    """A pack: where it came from, what its manifest says, and its command files by name."""
+
+    origin: PackOrigin
+    manifest: Manifest
+    files: dict[str, Path]
+
+
+def read_pack(folder: Path, *, trust: Trust, source: str) -> tuple[Pack, tuple[Diagnostic, ...]]:
+    """List the commands of a pack folder and read its manifest.
+
+    A folder with a folder ``commands`` is a full pack; any other is taken for a bare folder of
+    Markdown. A file that a link leads out of the folder is left out with diagnostic PK001.
+    Raises UsageError if there is no such folder or no command in it, InputError if it cannot be
+    read, and what `read_manifest` raises.
+    """
+    if not folder.is_dir():
+        raise UsageError(
+            "is not a folder" if folder.exists() else "does not exist",
+            place=str(folder),
+            help="a pack is a folder with commands/*.md, or with *.md",
+        )
+    manifest, found = Manifest(), list[Diagnostic]()
+    if (folder / FILE_NAME).is_file():
+        manifest, problems = read_manifest(folder / FILE_NAME)
+        found.extend(problems)
+    files = {}
+    root = folder.resolve()
+    for path in _markdown(folder):
+        if path.resolve().is_relative_to(root):
+            files[path.stem] = path
+        else:
+            found.append(_leads_out(path))
+    if not files:
+        raise UsageError(
+            "the folder holds no command files",
+            place=str(folder),
+            help="a pack is a folder with commands/*.md, or with *.md",
+        )
+    origin = PackOrigin(
+        name=manifest.pack.name or root.name,
+        version=manifest.pack.version,
+        path=str(folder),
+        trust=trust,
+        source=source,
+    )
+    return Pack(origin=origin, manifest=manifest, files=files), tuple(found)
+
+
+def _markdown(folder: Path) -> Iterator[Path]:
+    commands = folder / "commands"
+    try:
+        paths = sorted((commands if commands.is_dir() else folder).iterdir())
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", place=str(folder)) from error
+    for path in paths:
+        hidden = path.name.startswith(".")
+        named = path.suffix == ".md" and path.stem.lower() not in _NOT_COMMANDS
+        if named and not hidden and path.is_file():
+            yield path
+
+
+def _leads_out(path: Path) -> Diagnostic:
+    return Diagnostic(
+        code="PK001",
+        severity="warning",
+        message="the file is a link that leads out of its pack, and is left out",
+        path=str(path),
+        span=Span(line=1, column=1, end_line=1, end_column=1),
+        help="put the file itself into the pack",
+    )

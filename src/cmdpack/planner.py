@@ -1,0 +1,292 @@
+"""Commands, arguments and the facts of a Python -> `Plan`. Pure: what it needs is handed to it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from cmdpack.diagnostics import Diagnostic
+from cmdpack.errors import ContentError, SandboxError, UnavailableError, UsageError
+from cmdpack.nouns import Noun, Span
+from cmdpack.plan import (
+    Arguments,
+    Command,
+    CompileCache,
+    Note,
+    Plan,
+    PlannedCommand,
+    PlannedExample,
+    PlannedSection,
+    PlannedUnit,
+    PythonFacts,
+    Trust,
+)
+from cmdpack.select import ALL, effects
+from cmdpack.spec import Example, Section
+
+DEFAULT_TIMEOUT = 600.0
+_TRUST: tuple[Trust, ...] = ("user", "plugin", "built-in")  # from the lowest
+_GPUS = ("cuda", "rocm")
+_EXTRAS = {"cuda": "jax[cuda13]", "rocm": "jax[rocm7-local]", "tpu": "jax[tpu]"}
+
+
+class UnitFacts(Noun):
+    """Where a unit stands in its file."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+class CodeError(Noun):
+    """Why an example is not Python, and where."""
+
+    message: str
+    line: int
+    column: int | None
+
+
+class CodeFacts(Noun):
+    """What a Python sees in one example: its units and imports, or why it is no Python."""
+
+    units: tuple[UnitFacts, ...] = ()
+    imports: tuple[str, ...] = ()
+    error: CodeError | None = None
+
+
+class Wishes(NamedTuple):
+    """What the user asked of the runner; times in seconds."""
+
+    platform: str | None = None
+    emulate: int | None = None
+    timeout: float = DEFAULT_TIMEOUT
+    sandbox: str = "auto"
+
+
+def planned_path(command: Command) -> str:
+    """The absolute path that tracebacks of a command's examples carry."""
+    return str(Path(command.spec.path).absolute())
+
+
+def admit(commands: Sequence[Command], sandbox: str) -> Trust:
+    """The trust of a run: the lowest of its parts.
+
+    Raises `ContentError` for a file that cannot be run as it stands, and `SandboxError` for code
+    from outside the built-in pack and plugins, unless its user typed ``--sandbox off``.
+    """
+    for command in commands:
+        for diagnostic in command.spec.diagnostics:
+            if diagnostic.severity == "error":
+                raise _unusable(diagnostic, command)
+    trust = min((command.pack.trust for command in commands), key=_TRUST.index)
+    if sandbox == "partial":
+        raise SandboxError(
+            "this version has no sandbox, and so no partial one",
+            help="--sandbox off runs the code with all your rights",
+        )
+    if trust == "user" and sandbox != "off":
+        stranger = next(command for command in commands if command.pack.trust == "user")
+        raise SandboxError(
+            "code from outside the built-in pack and plugins would have to run in a sandbox, "
+            "which this version does not have",
+            place=stranger.spec.path,
+            help="read the file; --sandbox off then runs its code with all your rights",
+        )
+    return trust
+
+
+def _unusable(diagnostic: Diagnostic, command: Command) -> ContentError:
+    others = sum(d.severity == "error" for d in command.spec.diagnostics) - 1
+    more = f" (and {others} more)" if others else ""
+    return ContentError(
+        f"[{diagnostic.code}] {diagnostic.message}{more}",
+        place=diagnostic.place,
+        help=diagnostic.help or f"`cmdpack show {command.spec.path}` shows all findings",
+    )
+
+
+def require_jax(
+    commands: Sequence[Command], python: PythonFacts, code: Mapping[str, CodeFacts]
+) -> None:
+    """Raise `UnavailableError` where an example imports JAX and this Python cannot."""
+    if any("jax" in facts.imports for facts in code.values()):
+        raise UnavailableError(
+            f"the examples of {commands[-1].spec.name} need JAX, and {python.executable} "
+            f"({python.chosen_because}) has none: `{python.executable} -m pip install "
+            "'cmdpack[jax]'`, or name a Python that has it with --python"
+        )
+
+
+def platform_variables(wishes: Wishes, python: PythonFacts) -> dict[str, str]:
+    """The environment variables that make JAX use what was asked for, and nothing else.
+
+    Raises `UsageError` for a contradiction, `UnavailableError` for a platform that this
+    Python's JAX has no plugin for.
+    """
+    if wishes.emulate is not None:
+        if wishes.platform not in {None, "cpu"}:
+            raise UsageError(
+                f"--emulate makes CPU devices, --platform asks for {wishes.platform}",
+                help="leave one of the two out",
+            )
+        return {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": str(wishes.emulate)}
+    if wishes.platform is None:
+        return {}
+    return {"JAX_PLATFORMS": _available(wishes.platform, python)}
+
+
+def _available(wanted: str, python: PythonFacts) -> str:
+    if wanted == "cpu":
+        return wanted
+    if wanted == "gpu":
+        present = [name for name in _GPUS if name in python.accelerators]
+    else:
+        present = [name for name in python.accelerators if name == wanted]
+    if present:
+        return present[0]
+    exists = ", ".join(["cpu", *python.accelerators])
+    extra = _EXTRAS.get("cuda" if wanted == "gpu" else wanted)
+    install = f"install {extra} there, or " if extra else ""
+    raise UnavailableError(
+        f"asked for --platform {wanted}, but the JAX of this Python has only: {exists}",
+        place=python.executable,
+        help=f"{install}name one of these",
+    )
+
+
+def make_plan(  # noqa: PLR0913 - a plan holds everything that a run depends on
+    commands: Sequence[Command],
+    arguments: Arguments,
+    *,
+    python: PythonFacts,
+    code: Mapping[str, CodeFacts],
+    wishes: Wishes,
+    trust: Trust,
+    cache: CompileCache,
+    environment: Mapping[str, str],
+    notes: Sequence[Note] = (),
+) -> Plan:
+    """Plan to run `commands`, the last of which was asked for, in order.
+
+    Raises `ContentError` for an example that is not Python, and when there is nothing to run.
+    """
+    target = commands[-1]
+    planned = [_planned(command, commands, code) for command in commands]
+    if not any(example.units for example in planned[-1].examples):
+        raise ContentError(
+            "nothing to run: it holds no Python example",
+            place=target.spec.path,
+            help="an example is a fenced block that is marked `python`",
+        )
+    return Plan(
+        command=target.spec.name,
+        arguments=arguments,
+        engine=target.spec.engine,
+        commands=tuple(planned),
+        python=python,
+        platform=wishes.platform,
+        emulate=wishes.emulate,
+        timeout=wishes.timeout,
+        trust=trust,
+        cache=cache,
+        environment=dict(environment),
+        notes=(*_notes(target, arguments), *notes),
+    )
+
+
+def _planned(
+    command: Command, commands: Sequence[Command], code: Mapping[str, CodeFacts]
+) -> PlannedCommand:
+    spec = command.spec
+    is_target = command is commands[-1]
+    needed_by = [
+        c.spec.name for c in commands if spec.name in [d.name for d in c.spec.dependencies]
+    ]
+    reason = "asked for" if is_target else f"needed by {', '.join(needed_by)}"
+    runnable = [example for example in spec.examples if example.runnable]
+    return PlannedCommand(
+        name=spec.name,
+        path=spec.path,
+        file=planned_path(command),
+        pack=command.pack,
+        digest=spec.digest,
+        role="target" if is_target else "dependency",
+        reason=reason,
+        sections=tuple(
+            PlannedSection(id=s.id, title=s.title, span=s.span, reason=reason)
+            for s in spec.sections
+        ),
+        examples=tuple(
+            _example(command, example, code[f"{command.qualified}/{example.id}"])
+            for example in runnable
+        ),
+    )
+
+
+def _example(command: Command, example: Example, facts: CodeFacts) -> PlannedExample:
+    spec = command.spec
+    if facts.error is not None:
+        raise ContentError(
+            f"[PY001] this example is not Python: {facts.error.message}",
+            place=f"{spec.path}:{facts.error.line}:{facts.error.column or 1}",
+            help="mend it, or mark the fence `python :no-run` or with another language",
+        )
+    sections = [section for section in spec.sections if section.example == example.id]
+    return PlannedExample(
+        id=example.id,
+        code=example.code,
+        line=example.line,
+        prefixes=example.prefixes,
+        units=tuple(_units(spec.name, facts, sections)),
+    )
+
+
+def _units(command: str, facts: CodeFacts, sections: Sequence[Section]) -> Iterator[PlannedUnit]:
+    for unit in facts.units:
+        section = max(
+            (s for s in sections if s.span.line <= unit.line),
+            key=lambda s: s.span.line,
+            default=sections[0],
+        )
+        yield PlannedUnit(
+            id=f"{command}:{unit.line}:{unit.column}",
+            span=Span(**unit.model_dump()),
+            section=section.id,
+        )
+
+
+def _notes(target: Command, arguments: Arguments) -> Iterator[Note]:
+    """What the user should know of the options that were given: in this version all is run."""
+    told: dict[str, list[str]] = {}
+    for effect in effects(target.spec):
+        value = arguments.values.get(effect.option)
+        if _was_given(effect.option, arguments) and value != ALL:
+            shown = f"--{effect.option}" if value is True else f"--{effect.option}={value}"
+            told.setdefault(_TOLD[effect.kind], []).append(shown)
+    for sentence, options in told.items():
+        yield Note(code="selection", message=f"{', '.join(options)}: {sentence}")
+
+
+_TOLD = {
+    "assistant": "concerns only an assistant, no effect on a run",
+    "selects": "the selection was not applied, this version runs every section",
+    "environment": "not applied, this version runs every section as it stands",
+    "nothing": "selects nothing in this command",
+}
+
+
+def _was_given(option: str, arguments: Arguments) -> bool:
+    return any(token.partition("=")[0] == f"--{option}" for token in arguments.given)
+
+
+def device_notes(
+    python: PythonFacts, environment: Mapping[str, str], *, nvidia: bool
+) -> list[Note]:
+    """What should be said where a machine has an NVIDIA device that its JAX cannot use."""
+    if not nvidia or "cuda" in python.accelerators or "JAX_PLATFORMS" in environment:
+        return []
+    message = (
+        f"this machine shows an NVIDIA device, but the JAX of {python.executable} has no CUDA "
+        f"plugin: the run is on the CPU (install {_EXTRAS['cuda']} there to change that)"
+    )
+    return [Note(code="device", message=message)]

@@ -1,0 +1,201 @@
+"""Plugins, asked through their hooks: what each registers, and which could not be used."""
+
+import contextlib
+import importlib
+import io
+import os
+import traceback
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pluggy
+
+from cmdpack import __version__, builtin, hookspecs
+from cmdpack.diagnostics import Diagnostic
+from cmdpack.errors import ResolutionError
+from cmdpack.hookspecs import PROJECT, EngineSpec, Extension, TargetSpec
+from cmdpack.nouns import Noun, Span
+
+GROUP = "cmdpack"
+"""The entry-point group that plugins register in."""
+
+NO_PLUGINS = "CMDPACK_NO_PLUGINS"
+"""The environment variable that leaves third-party plugins out when it is set to 1."""
+
+BUILT_IN = "cmdpack"
+"""The name of the plugin that is cmdpack itself."""
+
+T = TypeVar("T")
+
+
+class Plugin(Noun):
+    """One plugin and what it registers. `built_in` is cmdpack's own, which no plugin can claim."""
+
+    name: str
+    distribution: str
+    version: str
+    built_in: bool = False
+    packs: tuple[Path, ...] = ()
+    engines: tuple[EngineSpec, ...] = ()
+    targets: tuple[TargetSpec, ...] = ()
+
+
+class Plugins(Noun):
+    """All plugins that could be used, and a diagnostic for each that could not."""
+
+    loaded: tuple[Plugin, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    def load_engine(self, name: str) -> object:
+        """Import the engine `name` and return it. Raises ResolutionError."""
+        return _load(
+            "engine", name, [(it, plugin) for plugin in self.loaded for it in plugin.engines]
+        )
+
+    def load_target(self, name: str) -> object:
+        """Import the export target `name` and return it. Raises ResolutionError."""
+        return _load(
+            "target", name, [(it, plugin) for plugin in self.loaded for it in plugin.targets]
+        )
+
+
+def build_manager(*, entry_points: bool = True) -> Plugins:
+    """Ask the built-in plugin and, unless `entry_points` is false, those that pip installed.
+
+    Scanning the installed distributions takes tens of milliseconds: call it once, when names are
+    to be resolved. A plugin that raises, prints or exits is left out with diagnostic PL001; what
+    it prints reaches no output of ours.
+    """
+    loaded = [_ask(builtin, name=BUILT_IN, distribution="cmdpack", version=__version__)]
+    diagnostics = []
+    if entry_points and os.environ.get(NO_PLUGINS, "0") in {"", "0"}:
+        for entry_point in sorted(metadata.entry_points(group=GROUP)):
+            outcome = _admit(entry_point)
+            if isinstance(outcome, Plugin):
+                loaded.append(outcome)
+            else:
+                diagnostics.append(outcome)
+    return Plugins(loaded=tuple(loaded), diagnostics=tuple(diagnostics))
+
+
+def _admit(entry_point: metadata.EntryPoint) -> Plugin | Diagnostic:
+    distribution, version = _distribution(entry_point)
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            plugin = _ask(
+                entry_point.load(),
+                name=entry_point.name,
+                distribution=distribution,
+                version=version,
+            )
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - also SystemExit: a plugin does not end cmdpack
+        fact = f"raised {type(error).__name__}: {error}"
+        return _left_out(entry_point, distribution, fact, *_raised_at(error, entry_point))
+    if text := printed.getvalue().strip():
+        fact = f"printed to standard output while loading: {text.splitlines()[0]!r}"
+        return _left_out(entry_point, distribution, fact, *_nowhere(entry_point))
+    return plugin
+
+
+def _distribution(entry_point: metadata.EntryPoint) -> tuple[str, str]:
+    """Return the name and version of the distribution; damaged metadata gives ``unknown``."""
+    if entry_point.dist is None:
+        return "unknown", "unknown"
+    fields = entry_point.dist.metadata
+    return fields["Name"] or "unknown", fields["Version"] or "unknown"
+
+
+def _ask(plugin: object, *, name: str, distribution: str, version: str) -> Plugin:
+    # A manager for each plugin: what one does wrong cannot reach the answers of the others.
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.register(plugin, name=name)
+    manager.check_pending()
+    found = _answers(manager.hook.packs, Path)
+    for path in found:
+        if not path.is_absolute():
+            raise ValueError(f"the hook packs returned {path}, which is not an absolute path")
+    return Plugin(
+        name=name,
+        distribution=distribution,
+        version=version,
+        built_in=plugin is builtin,
+        packs=found,
+        engines=_answers(manager.hook.engines, EngineSpec),
+        targets=_answers(manager.hook.targets, TargetSpec),
+    )
+
+
+def _answers(hook: pluggy.HookCaller, kind: type[T]) -> tuple[T, ...]:
+    items = tuple(item for answer in hook() for item in answer)
+    for item in items:
+        if not isinstance(item, kind):
+            raise TypeError(f"the hook {hook.name} returned {item!r}, which is no {kind.__name__}")
+    return items
+
+
+def _left_out(
+    entry_point: metadata.EntryPoint, distribution: str, fact: str, path: str, line: int
+) -> Diagnostic:
+    return Diagnostic(
+        code="PL001",
+        severity="warning",
+        message=f"plugin {entry_point.name} (distribution {distribution}) {fact}; it is left out",
+        path=path,
+        span=Span(line=line, column=1, end_line=line, end_column=1),
+        help=f"remove or renew {distribution}, or set {NO_PLUGINS}=1 to leave all plugins out",
+    )
+
+
+def _raised_at(error: BaseException, entry_point: metadata.EntryPoint) -> tuple[str, int]:
+    """Return the innermost place of the plugin's own code; without one, the entry point."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return error.filename, error.lineno or 1
+    machinery = (__file__, str(Path(pluggy.__file__).parent), str(Path(importlib.__file__).parent))
+    frames = [
+        (frame.filename, frame.lineno or 1)
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(("<", *machinery))
+    ]
+    return frames[-1] if frames else _nowhere(entry_point)
+
+
+def _nowhere(entry_point: metadata.EntryPoint) -> tuple[str, int]:
+    return f"entry point {entry_point.name} = {entry_point.value}", 1
+
+
+def _load(kind: str, name: str, owned: Sequence[tuple[Extension, Plugin]]) -> object:
+    found = [(extension, plugin) for extension, plugin in owned if extension.name == name]
+    if not found:
+        known = ", ".join(sorted(extension.name for extension, _ in owned))
+        raise ResolutionError(f"no {kind} is named {name}", help=f"installed are: {known}")
+    if len(found) > 1:
+        owners = " and ".join(plugin.distribution for _, plugin in found)
+        raise ResolutionError(
+            f"the {kind} {name} is registered by {owners}", help="uninstall one of them"
+        )
+    [(extension, plugin)] = found
+    try:
+        return _call(extension.load)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise ResolutionError(
+            f"the {kind} {name} cannot be loaded from {extension.load}: "
+            f"{type(error).__name__}: {error}",
+            help=f"update or uninstall {plugin.distribution}",
+        ) from error
+
+
+def _call(reference: str) -> object:
+    module, _, attribute = reference.partition(":")
+    factory: Any = importlib.import_module(module)
+    for part in attribute.split("."):
+        factory = getattr(factory, part)
+    loaded: object = factory()
+    return loaded

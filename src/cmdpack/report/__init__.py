@@ -1,0 +1,1 @@
+"""Plans, events and results turned into something a person reads."""

@@ -1,0 +1,63 @@
+"""A failure for a person: the place, the line with a caret, what was said, and the next step."""
+
+from collections.abc import Iterator
+
+from cmdpack.result import Failure, Frame, UnitResult
+from cmdpack.terminal import one_line, printable
+
+_MESSAGE_LINES = 12
+
+
+def lines(unit: UnitResult, *, all_frames: bool = False) -> Iterator[str]:
+    """The lines that explain why `unit` did not end well; nothing for one that did.
+
+    Only the example's own frames are shown, unless `all_frames`.
+    """
+    failure = unit.error
+    if failure is None:
+        if unit.outcome not in {"ok", "skipped"}:
+            yield f"{unit.outcome}: {_place(unit, unit.line, unit.column)}: {unit.reason}"
+        return
+    line, column = failure.line or unit.line, failure.column or unit.column
+    yield f"{unit.outcome}: {printable(failure.type)} at {_place(unit, line, column)}"
+    for frame in failure.frames:
+        if all_frames or frame.origin == "example":
+            yield from _frame(frame)
+    yield from _message(failure)
+    if unit.reason is not None:
+        yield f"  {printable(unit.reason)}"
+    if failure.advice is not None:
+        yield f"  cause: {printable(failure.advice.cause)}"
+        yield f"  next:  {printable(failure.advice.next_step)}"
+
+
+def _place(unit: UnitResult, line: int, column: int) -> str:
+    return f"{printable(unit.file)}:{line}:{column}"
+
+
+def _frame(frame: Frame) -> Iterator[str]:
+    number = str(frame.line)
+    if frame.origin != "example":
+        yield f"  {printable(frame.file)}:{number} in {printable(frame.function)}"
+        return
+    yield f"  {number} | {printable(frame.source.expandtabs(1))}"
+    if frame.column is not None and frame.end_column is not None:
+        end = frame.end_column if frame.end_line == frame.line else len(frame.source) + 1
+        caret = "^" * max(1, end - frame.column)
+        yield f"  {' ' * len(number)} | {' ' * (frame.column - 1)}{caret}"
+
+
+def _message(failure: Failure) -> Iterator[str]:
+    said = printable(failure.message).splitlines()
+    for line in said[:_MESSAGE_LINES]:
+        yield f"  {line}"
+    if len(said) > _MESSAGE_LINES:
+        yield f"  ... {len(said) - _MESSAGE_LINES} more lines, all in --json"
+
+
+def summary(unit: UnitResult) -> str:
+    """One line for a unit in the list of `-v`."""
+    times = f"{unit.seconds:.3f} s"
+    if unit.compile_seconds:
+        times += f", {unit.compile_seconds:.3f} s of it compiling {unit.executables} executables"
+    return f"{unit.outcome:8} {unit.line}:{unit.column}  {one_line(times)}"

@@ -1,0 +1,112 @@
+"""A run as lines of text: section titles, what examples printed, and one line of evidence."""
+
+from collections.abc import Iterator
+
+from cmdpack.plan import PlannedCommand
+from cmdpack.report import failures
+from cmdpack.result import (
+    CommandStarted,
+    Event,
+    NoteAdded,
+    OutputWritten,
+    RunFinished,
+    RunRestarted,
+    RunResult,
+    RunStarted,
+    SectionStarted,
+    UnitFinished,
+    UnitResult,
+    WarningRaised,
+)
+from cmdpack.terminal import one_line, printable
+
+_INDENT = "    "
+
+
+class TextReport:
+    """Turns events into whole lines; what an example printed is indented and escaped."""
+
+    def __init__(self, *, verbose: bool = False) -> None:
+        self._verbose = verbose
+        self._open = ""  # output that has not come to the end of its line
+        self._roles: dict[str, str] = {}
+
+    def lines(self, event: Event) -> Iterator[str]:
+        """The lines that `event` adds."""
+        if isinstance(event, OutputWritten):
+            yield from self._output(event.text)
+            return
+        yield from self._close_line()
+        match event:
+            case RunStarted(plan=plan):
+                self._roles = {command.name: _role(command) for command in plan.commands}
+                yield from (f"note: {one_line(note.message)}" for note in plan.notes)
+            case CommandStarted(command=name):
+                yield f"{printable(name)} ({self._roles[name]})"
+            case SectionStarted(title=title):
+                yield f"  {one_line(title)}"
+            case WarningRaised(warning=warning):
+                place = f"{printable(warning.file)}:{warning.line}"
+                yield f"{_INDENT}{place}: {warning.category}: {one_line(warning.message)}"
+            case UnitFinished(result=unit):
+                yield from self._unit(unit)
+            case RunRestarted(reason=reason):
+                yield f"the run starts again: {one_line(reason)}"
+            case NoteAdded(note=note):
+                yield f"note: {one_line(note.message)}"
+            case RunFinished(result=result):
+                yield from _ending(result)
+
+    def _unit(self, unit: UnitResult) -> Iterator[str]:
+        if self._verbose:
+            yield f"{_INDENT}{failures.summary(unit)}"
+        yield from failures.lines(unit, all_frames=self._verbose)
+
+    def _output(self, text: str) -> Iterator[str]:
+        *whole, self._open = (self._open + text).split("\n")
+        yield from (f"{_INDENT}{printable(line)}".rstrip() for line in whole)
+
+    def _close_line(self) -> Iterator[str]:
+        if self._open:
+            yield f"{_INDENT}{printable(self._open)}"
+            self._open = ""
+
+
+def _role(command: PlannedCommand) -> str:
+    pack = f"{command.pack.name} {command.pack.version or ''}".strip()
+    return printable(f"{pack}, {command.pack.source}, {command.reason}")
+
+
+def _ending(result: RunResult) -> Iterator[str]:
+    """The last lines: anything that went wrong outside a unit, then the evidence."""
+    judged = {unit.outcome for unit in result.units}
+    if result.outcome not in {"ok", *judged}:
+        yield f"{result.outcome}: {result.reason}"
+    yield evidence(result)
+
+
+def evidence(result: RunResult) -> str:
+    """One line: the verdict, what was exercised, on what, how long, and with which versions."""
+    sections = sum(section.outcome == "ok" for section in result.sections)
+    seen = result.evidence
+    times = result.timing
+    versions = [f"{name} {version}" for name, version in sorted(result.versions.items())]
+    return one_line(
+        f"{result.outcome}: {result.command}: "
+        f"{sections} of {len(result.sections)} sections, "
+        f"{seen.units_ok} of {seen.units_total} units; "
+        f"{seen.executables} executables ({seen.cache_hits} from the cache); "
+        f"{_devices(result)}; "
+        f"{times.total:.2f} s: import {times.imports:.2f}, compile {times.compile:.2f}, "
+        f"run {times.run:.2f}; "
+        f"{', '.join([*versions, f'Python {result.python.version}'])} "
+        f"({result.python.executable}); sandbox {result.sandbox}"
+    )
+
+
+def _devices(result: RunResult) -> str:
+    if result.platform is None:
+        return "no device used"
+    kinds = ", ".join(dict.fromkeys(device.kind for device in result.devices))
+    used = len(result.evidence.devices_used)
+    return f"{result.platform}: {used} of {result.device_count} devices used ({kinds})"

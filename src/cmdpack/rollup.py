@@ -1,0 +1,101 @@
+"""Verdicts on units -> verdicts on sections, commands and the run. Pure."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from cmdpack.plan import Plan, PlannedCommand, PlannedSection, PlannedUnit
+from cmdpack.result import (
+    CommandResult,
+    Evidence,
+    Outcome,
+    SectionResult,
+    Timing,
+    UnitResult,
+)
+
+_RANK: dict[Outcome, int] = {"blocked": 1, "skipped": 2, "ok": 3}
+"""Outcomes from the worst, the first that decides; whatever is not here is worse than all."""
+
+
+class Located(NamedTuple):
+    """A planned unit with the section and the command that it belongs to."""
+
+    command: PlannedCommand
+    section: PlannedSection
+    unit: PlannedUnit
+
+
+def located(plan: Plan) -> Iterator[Located]:
+    """Every unit of `plan`, in the order in which it runs."""
+    for command in plan.commands:
+        sections = {section.id: section for section in command.sections}
+        for example in command.examples:
+            for unit in example.units:
+                yield Located(command, sections[unit.section], unit)
+
+
+def section(
+    command: PlannedCommand, planned: PlannedSection, units: Sequence[UnitResult]
+) -> SectionResult:
+    """The verdict on a section of at least one unit: that of its worst unit."""
+    worst = _worst(units)
+    return SectionResult(
+        id=planned.id,
+        command=command.name,
+        title=planned.title,
+        span=planned.span,
+        outcome=worst.outcome,
+        reason=worst.reason,
+        units=len(units),
+        seconds=sum(unit.seconds for unit in units),
+        compile_seconds=sum(unit.compile_seconds for unit in units),
+    )
+
+
+def command(planned: PlannedCommand, units: Sequence[UnitResult]) -> CommandResult:
+    """The verdict on a command: ok where at least one unit is, and none failed or is blocked."""
+    outcomes = {unit.outcome for unit in units}
+    passed = "ok" in outcomes and outcomes <= {"ok", "skipped"}
+    return CommandResult(
+        name=planned.name,
+        pack=planned.pack.name,
+        path=planned.path,
+        role=planned.role,
+        outcome="ok" if passed else _worst(units).outcome if units else "skipped",
+    )
+
+
+def run(commands: Sequence[CommandResult], end: Outcome | None) -> Outcome:
+    """The verdict on a run: the first bad outcome of a command, else of the end, else the target's.
+
+    A dependency without a line of Python does not count.
+    """
+    bad = (it.outcome for it in commands if it.outcome not in {"ok", "skipped"})
+    return next(bad, None) or end or commands[-1].outcome
+
+
+def evidence(units: Sequence[UnitResult]) -> Evidence:
+    """What the units together exercised."""
+    return Evidence(
+        units_ok=sum(unit.outcome == "ok" for unit in units),
+        units_total=len(units),
+        executables=sum(unit.executables for unit in units),
+        cache_hits=sum(unit.cache_hits for unit in units),
+        devices_used=tuple(dict.fromkeys(name for unit in units for name in unit.devices)),
+    )
+
+
+def timing(units: Sequence[UnitResult], *, total: float, cpu: float | None) -> Timing:
+    """Where the time of the units went, in seconds."""
+    seconds = sum(unit.seconds for unit in units)
+    imports = sum(unit.import_seconds for unit in units)
+    compiling = sum(unit.compile_seconds for unit in units)
+    running = max(0.0, seconds - imports - compiling)
+    return Timing(
+        total=total, units=seconds, imports=imports, compile=compiling, run=running, cpu=cpu
+    )
+
+
+def _worst(units: Sequence[UnitResult]) -> UnitResult:
+    """The unit that decides, the first of its kind: failed-like, blocked, skipped, then ok."""
+    return min(units, key=lambda unit: _RANK.get(unit.outcome, 0))

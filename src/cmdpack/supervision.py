@@ -1,0 +1,223 @@
+"""A run's processes, from cmdpack's side: a supervisor, below it a runner, and a channel between.
+
+cmdpack ── lifeline, orders ──> supervisor ── starts, ends ──> runner
+   └──────── reads ─── shared memory, and two pipes ─── writes ───┘
+"""
+
+import codecs
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from cmdpack import children
+from cmdpack.child import streams, wire
+from cmdpack.result import Ending, Leftover, Stream
+
+_TICK = 0.05  # seconds between looks at the journal, which nobody announces
+
+
+class Recorded(NamedTuple):
+    """A record that the runner wrote."""
+
+    record: wire.Record
+
+
+class Native(NamedTuple):
+    """What something other than the runner's Python wrote to its descriptors 1 or 2."""
+
+    stream: Stream
+    text: str
+
+
+class Ended(NamedTuple):
+    """The last signal: no process of the run is left, unless `clean` is false."""
+
+    ending: Ending
+    leftovers: tuple[Leftover, ...]
+    corrupt: str | None
+    cpu: float | None
+    clean: bool
+
+
+Signal = Recorded | Native | Ended
+
+
+class Control:
+    """Lets another thread, or a signal handler, cancel a run: once politely, twice at once."""
+
+    def __init__(self) -> None:
+        self.cancelled = 0
+
+    def cancel(self) -> None:
+        """Ask for the end of the run."""
+        self.cancelled += 1
+
+
+class Supervision:
+    """One supervised run. Iterate over `signals`; `close` ends everything, at any time."""
+
+    def __init__(
+        self,
+        python: str,
+        request: wire.Record,
+        *,
+        timeout: float,
+        environment: Mapping[str, str],
+    ) -> None:
+        """Start the processes; `timeout` is in seconds, `environment` is the runner's whole one."""
+        self._selector = selectors.DefaultSelector()
+        self._received = b""
+        self._report: dict[str, Any] | None = None
+        self._native_left = streams.LIMIT
+        self._orders_given = 0
+        descriptor, self._memory = wire.create(request)
+        self._reader = wire.Reader(self._memory)
+        pipes = [os.pipe() for _ in range(2)]
+        try:
+            order = {
+                "command": children.in_user_python(python, "runner", str(descriptor)),
+                "timeout": timeout,
+                "stdout": pipes[0][1],
+                "stderr": pipes[1][1],
+                "keep": descriptor,
+            }
+            self._supervisor = _start(order, environment)
+        finally:
+            for number in (descriptor, pipes[0][1], pipes[1][1]):
+                os.close(number)
+        self._listen(pipes)
+
+    def _listen(self, pipes: Sequence[tuple[int, int]]) -> None:
+        names: tuple[Stream, Stream] = ("stdout", "stderr")
+        for name, (readable, _) in zip(names, pipes, strict=True):
+            os.set_blocking(readable, False)
+            decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            self._selector.register(readable, selectors.EVENT_READ, (name, decoder))
+        self._selector.register(_stdout_of(self._supervisor), selectors.EVENT_READ, None)
+
+    def signals(self, control: Control) -> Iterator[Signal]:
+        """Everything that happens, in order, the last being `Ended`."""
+        try:
+            while self._report is None:
+                ready = self._selector.select(_TICK)
+                # The journal first: output that is ready now was written after its unit started.
+                yield from self._records()
+                for key, _ in ready:
+                    if key.data is None:
+                        self._hear()
+                    else:
+                        yield from self._native(key)
+                self._pass_on(control)
+            yield from self._rest()
+        finally:
+            self.close()
+
+    def _records(self, *, final: bool = False) -> Iterator[Recorded]:
+        return map(Recorded, self._reader.read(final=final))
+
+    def _native(self, key: selectors.SelectorKey) -> Iterator[Native]:
+        stream, decoder = key.data
+        try:
+            data = os.read(key.fd, 65536)
+        except BlockingIOError:
+            return
+        if not data:
+            self._selector.unregister(key.fd)
+            os.close(key.fd)
+        shown, self._native_left = data[: self._native_left], self._native_left - len(data)
+        if text := decoder.decode(shown, final=not data):
+            yield Native(stream, text)
+        if self._native_left < 0:
+            self._order("output-limit")
+
+    def _hear(self) -> None:
+        """Take in what the supervisor reports; its silence for ever means that it is gone."""
+        received = os.read(_stdout_of(self._supervisor), 65536)
+        if not received:
+            self._report = {"reason": "supervisor-lost"}
+            return
+        *lines, self._received = (self._received + received).split(b"\n")
+        for report in map(json.loads, lines):
+            if report["report"] == "ended":
+                self._report = report
+
+    def _pass_on(self, control: Control) -> None:
+        if control.cancelled > 1:
+            self._hang_up()
+        elif control.cancelled > self._orders_given:
+            self._orders_given = control.cancelled
+            self._order("cancel")
+
+    def _order(self, words: str) -> None:
+        if self._supervisor.stdin is not None and not self._supervisor.stdin.closed:
+            with contextlib.suppress(OSError):
+                os.write(self._supervisor.stdin.fileno(), words.encode() + b"\n")
+
+    def _hang_up(self) -> None:
+        if self._supervisor.stdin is not None:
+            self._supervisor.stdin.close()
+
+    def _rest(self) -> Iterator[Signal]:
+        """What was written before the end and not read yet, then the end."""
+        for key in [*self._selector.get_map().values()]:
+            if key.data is not None:
+                while key.fd in self._selector.get_map() and self._native_left >= 0:
+                    before = self._native_left
+                    yield from self._native(key)
+                    if before == self._native_left:
+                        break
+        yield from self._records(final=True)
+        number, data = self._reader.pending()
+        if data:
+            name: Stream = "stderr" if number == 2 else "stdout"
+            yield Native(name, data.decode(errors="replace"))
+        yield self._ended(self._report or {})
+
+    def _ended(self, report: dict[str, Any]) -> Ended:
+        reason = "cancelled" if report["reason"] == "lost" else report["reason"]
+        facts = {name: report.get(name) for name in ("status", "signal", "peak_memory")}
+        ending = Ending.model_validate({"reason": reason, **facts})
+        leftovers = tuple(Leftover.model_validate(found) for found in report.get("leftovers", ()))
+        return Ended(
+            ending,
+            leftovers,
+            self._reader.corrupt,
+            report.get("cpu"),
+            report.get("clean", False),
+        )
+
+    def close(self) -> None:
+        """End the run if it still goes on, wait until nothing is left of it, free everything."""
+        self._hang_up()
+        self._supervisor.wait()
+        _stdout_of_file = self._supervisor.stdout
+        if _stdout_of_file is not None:
+            _stdout_of_file.close()
+        for key in [*self._selector.get_map().values()]:
+            if key.data is not None:
+                os.close(key.fd)
+        self._selector.close()
+
+
+def _start(order: dict[str, Any], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    kept = (order["stdout"], order["stderr"], order["keep"])
+    return subprocess.Popen(  # noqa: S603 - a list, no shell
+        children.in_our_python("supervisor", json.dumps(order)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=order["stderr"],
+        env=dict(environment),
+        pass_fds=kept,
+        start_new_session=True,
+        bufsize=0,
+    )
+
+
+def _stdout_of(process: subprocess.Popen[bytes]) -> int:
+    if process.stdout is None:
+        raise AssertionError("the supervisor is started with a pipe for its reports")
+    return process.stdout.fileno()

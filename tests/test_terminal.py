@@ -1,0 +1,52 @@
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cmdpack.terminal import one_line, printable, table
+
+
+def test_escape_sequences_are_written_out() -> None:
+    assert printable("a\x1b[31mred\x9b0m\x07") == "a\\x1b[31mred\\x9b0m\\x07"
+
+
+def test_a_carriage_return_cannot_overwrite_the_line() -> None:
+    assert printable("evil\rgood") == "evil\\rgood"
+
+
+def test_text_cannot_be_turned_around() -> None:
+    assert printable("\u202egnp.exe\u2066") == "\\u202egnp.exe\\u2066"
+
+
+def test_tabs_newlines_accents_and_emoji_stay() -> None:
+    text = "a\tb\nçé 👩‍🔬 日本"
+    assert printable(text) == text
+
+
+@given(st.text(st.characters(codec=None)))
+def test_nothing_printable_controls_a_terminal(text: str) -> None:
+    left = {char for char in printable(text) if unicodedata.category(char) in {"Cc", "Cs"}}
+    assert left <= {"\t", "\n"}
+    assert printable(printable(text)) == printable(text)
+
+
+def test_one_line_folds_white_space() -> None:
+    assert one_line(" a\n\n b\x00 ") == "a b\\x00"
+
+
+def test_table_aligns_columns_and_leaves_no_trailing_blanks() -> None:
+    assert table([("a", "b"), ("long", "")]) == "a     b\nlong"
+
+
+def test_table_cuts_only_the_flexible_column() -> None:
+    text = table([("name", "a very long description", "pack")], width=30, flexible=1)
+    assert text == "name  a very long descr…  pack"
+
+
+def test_table_keeps_names_whole_on_a_narrow_terminal() -> None:
+    text = table([("a-long-command-name", "a very long description")], width=10, flexible=1)
+    assert text == "a-long-command-name  a very long…"
+
+
+def test_a_table_of_nothing_is_empty() -> None:
+    assert table([]) == ""
