@@ -149,7 +149,25 @@ def test_a_manifest_that_is_not_there_cannot_be_read(path: Path) -> None:
         read_manifest(path)
 
 
-words = st.sampled_from(["pack", "catalogue", "teams", "triggers", "workflows", "name", "version", "requires", "agents", "imports", "steps", "run", "needs", "parameters", "other"])
+words = st.sampled_from(
+    [
+        "pack",
+        "catalogue",
+        "teams",
+        "triggers",
+        "workflows",
+        "name",
+        "version",
+        "requires",
+        "agents",
+        "imports",
+        "steps",
+        "run",
+        "needs",
+        "parameters",
+        "other",
+    ]
+)
 values = st.recursive(
     st.integers() | st.booleans() | st.just("text"),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(words, inner, max_size=3),

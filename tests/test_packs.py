@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,13 @@ def test_a_link_that_leads_out_is_left_out_and_said(tmp_path: Path) -> None:
     assert (diagnostic.code, diagnostic.path) == ("PK001", str(tmp_path / "pack" / "b.md"))
 
 
+def test_a_name_that_is_no_text_is_left_out_and_said(tmp_path: Path) -> None:
+    fill(tmp_path, "a.md", os.fsdecode(b"\xff.md"))
+    pack, [diagnostic] = read_pack(tmp_path, trust="user", source="a test")
+    assert list(pack.files) == ["a"]
+    assert (diagnostic.code, diagnostic.path) == ("PK002", f"{tmp_path}/\\xff.md")
+
+
 def test_commands_cannot_be_a_link_that_leads_out(tmp_path: Path) -> None:
     fill(tmp_path, "outside/a.md", "pack/manifest.toml")
     (tmp_path / "pack" / "manifest.toml").write_text("")
@@ -87,6 +95,6 @@ def test_what_is_no_pack_is_refused(tmp_path: Path, name: str, message: str) -> 
 
 def test_a_broken_manifest_stops(tmp_path: Path) -> None:
     fill(tmp_path, "a.md", "manifest.toml")
+    (tmp_path / "manifest.toml").write_text("a = oops")
     with pytest.raises(ContentError, match=r"manifest\.toml:1:5"):
-        (tmp_path / "manifest.toml").write_text("a = oops")
         read_pack(tmp_path, trust="user", source="a test")

@@ -86,6 +86,11 @@ def test_hook_targets(install: Install) -> None:
         ("def broken(:\n", "raised SyntaxError"),
         ("print('hello')\n", "printed to standard output while loading: 'hello'"),
         ("class Odd(BaseException): pass\nraise Odd('x')\n", "raised Odd: x"),
+        ("raise OSError(2, 'gone', '\\udcff')\n", "raised FileNotFoundError: [Errno 2] gone: "),
+        (
+            "class Mute(Exception):\n    def __str__(self): 1 / 0\nraise Mute\n",
+            "raised Mute; it is left out",
+        ),
         ("@hookimpl\ndef packs():\n    raise KeyError('k')\n", "raised KeyError: 'k'"),
         ("@hookimpl\ndef packs():\n    return ['relative']\n", "returned 'relative', which is no"),
         ("@hookimpl\ndef packs():\n    return [Path('r')]\n", "r, which is not an absolute path"),
@@ -139,6 +144,29 @@ def test_damaged_metadata_costs_only_the_version(install: Install) -> None:
     assert (plugin.name, plugin.distribution, plugin.version) == ("apple", "unknown", "unknown")
 
 
+@pytest.mark.parametrize("content", [b"[cmdpack]\nnonsense\n", b"\xff[cmdpack]\na = b\n"])
+def test_a_damaged_distribution_does_not_stop_the_others(
+    install: Install, tmp_path: Path, content: bytes
+) -> None:
+    install("apple", "")
+    install("banana", "")
+    (tmp_path / "apple-1.5.dist-info" / "entry_points.txt").write_bytes(content)
+    assert names(build_manager()) == ["cmdpack", "banana"]
+
+
+def test_of_a_distribution_installed_twice_the_first_counts(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("apple", "")
+    later = tmp_path / "later"
+    info = later / "apple-1.4.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: apple\nVersion: 1.4\n")
+    (info / "entry_points.txt").write_text("[cmdpack]\napple = apple_plugin\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(later)])
+    assert [plugin.version for plugin in build_manager().loaded[1:]] == ["1.5"]
+
+
 def test_third_party_plugins_can_be_left_out(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +176,20 @@ def test_third_party_plugins_can_be_left_out(
     monkeypatch.setenv(NO_PLUGINS, "0")
     assert build_manager().diagnostics != ()
     assert names(build_manager(entry_points=False)) == ["cmdpack"]
+
+
+def test_what_an_engine_prints_while_loading_is_no_output_of_ours(
+    install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(
+        "apple",
+        "@hookimpl\ndef engines():\n"
+        "    return [EngineSpec(name='x', help='', load='apple_plugin:make')]\n"
+        "def make():\n    print('hello')\n    return 3\n",
+    )
+    assert build_manager().load_engine("x") == 3
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "hello\n")
 
 
 def test_an_engine_that_nobody_registers() -> None:
@@ -172,6 +214,8 @@ def test_an_engine_that_cannot_be_loaded(install: Install, load: str) -> None:
         "def Z():\n    raise SystemExit\n",
     )
     plugins = build_manager()
-    with pytest.raises(ResolutionError, match=f"the engine x cannot be loaded from {load}") as raised:
+    with pytest.raises(
+        ResolutionError, match=f"the engine x cannot be loaded from {load}"
+    ) as raised:
         plugins.load_engine("x")
     assert "apple" in (raised.value.help or "")

@@ -1,3 +1,4 @@
+import json
 import unicodedata
 
 from hypothesis import given
@@ -7,11 +8,11 @@ from cmdpack.terminal import one_line, printable, table
 
 
 def test_escape_sequences_are_written_out() -> None:
-    assert printable("a\x1b[31mred\x9b0m\x07") == "a\\x1b[31mred\\x9b0m\\x07"
+    assert printable("a\x1b[31mred\x9b0m\x07") == "a\\u001b[31mred\\u009b0m\\u0007"
 
 
 def test_a_carriage_return_cannot_overwrite_the_line() -> None:
-    assert printable("evil\rgood") == "evil\\rgood"
+    assert printable("evil\rgood") == "evil\\u000dgood"
 
 
 def test_text_cannot_be_turned_around() -> None:
@@ -30,8 +31,13 @@ def test_nothing_printable_controls_a_terminal(text: str) -> None:
     assert printable(printable(text)) == printable(text)
 
 
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_json_stays_the_same_json(text: str) -> None:
+    assert json.loads(printable(json.dumps([text], ensure_ascii=False))) == [text]
+
+
 def test_one_line_folds_white_space() -> None:
-    assert one_line(" a\n\n b\x00 ") == "a b\\x00"
+    assert one_line(" a\n\n b\x00 ") == "a b\\u0000"
 
 
 def test_table_aligns_columns_and_leaves_no_trailing_blanks() -> None:

@@ -1,7 +1,7 @@
 """Writes the marketplace file at the top of the repository, which points at `exports/claude`.
 
 python tools/marketplace.py
-"""  # noqa: INP001 - a script, not part of a package
+"""
 
 from pathlib import Path
 

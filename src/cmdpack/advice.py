@@ -28,8 +28,6 @@ Rule = Callable[[Failure, Circumstances], Finding | None]
 _DISTRIBUTIONS = {
     "PIL": "pillow",
     "cv2": "opencv-python",
-    "jax": "'cmdpack[jax]'",
-    "jaxlib": "'cmdpack[jax]'",
     "orbax": "orbax-checkpoint",
     "sklearn": "scikit-learn",
 }

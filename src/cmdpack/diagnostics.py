@@ -52,6 +52,7 @@ CODES: dict[str, str] = {
     "MF001": "the manifest holds a key that cmdpack does not know",
     "MF002": "a value in the manifest has a type that cannot be used",
     "PK001": "a file of a pack is a link that leads out of the pack",
+    "PK002": "the name of a pack's file is not UTF-8",
     "PL001": "a plugin failed while loading and was left out",
 }
 """Every code that cmdpack can emit, with its meaning. Codes are stable: they are never reused."""

@@ -18,6 +18,7 @@ from cmdpack.nouns import Span
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TOP_KEY = re.compile(r"([A-Za-z_$][\w$.-]*)[ \t]*:(?=\s|$)[ \t]*")
+_STRAY = re.compile(r"\w[^:]*")
 _UNREADABLE = re.compile(r"[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DEEPEST = 32  # nested collections
 _MOST_REPAIRS = 20
@@ -300,7 +301,10 @@ def _offset(mark: object) -> int:
 
 
 def _blame(lines: Sequence[str], error: _UnreadableError) -> range | None:
-    """Return the lines of the top-level key whose value is to blame, if it is a value at all."""
+    """Return the lines to blame: a stray line, or those of a top-level key and its value."""
+    stray = (i for i, text in enumerate(lines[: error.blamed + 1]) if _STRAY.fullmatch(text))
+    if (index := next(stray, None)) is not None:
+        return range(index, index + 1)
     keys = [index for index, text in enumerate(lines) if _TOP_KEY.match(text)]
     before = [index for index in keys if index <= error.blamed]
     if not before or "document start" in error.problem:
@@ -313,15 +317,21 @@ def _blame(lines: Sequence[str], error: _UnreadableError) -> range | None:
 def _repair(
     source: _Source, blamed: range, error: _UnreadableError
 ) -> tuple[list[Entry], Diagnostic]:
-    """Read a blamed value as if it were quoted; one that has structure is given up instead."""
+    """Read a blamed value as if it were quoted; what has structure or no key is given up."""
     first = source.lines[blamed.start]
     match = _TOP_KEY.match(first)
-    name = match[1] if match else ""
-    value_start = source.starts[blamed.start] + (match.end() if match else 0)
+    if match is None:
+        start = source.starts[blamed.start]
+        message = "this line is no `key: value` and was ignored"
+        span = source.span(start, start + len(first))
+        hint = "remove it, or indent it if it belongs to the line above"
+        return [], source.finding("FM001", "error", span, message, hint)
+    name = match[1]
+    value_start = source.starts[blamed.start] + match.end()
     last = blamed.stop - 1
     end = source.starts[last] + len(source.lines[last])
     raw = source.text[value_start:end].rstrip()
-    if not first[match.end() if match else 0 :].strip():
+    if not first[match.end() :].strip():
         consequence = f"the value of `{name}` is not readable as YAML and was ignored"
         return [], error.finding(source, consequence)
     key_start = source.starts[blamed.start]

@@ -1,5 +1,6 @@
 """Packs: folders of command files, listed but not yet parsed."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from cmdpack.nouns import Noun, Span
 from cmdpack.plan import PackOrigin, Trust
 
 _NOT_COMMANDS = {"readme", "changelog", "license"}
+_FORM = "a pack is a folder with commands/*.md, or with *.md"
 
 
 class Pack(Noun):
@@ -24,16 +26,23 @@ def read_pack(folder: Path, *, trust: Trust, source: str) -> tuple[Pack, tuple[D
     """List the commands of a pack folder and read its manifest.
 
     A folder with a folder ``commands`` is a full pack; any other is taken for a bare folder of
-    Markdown. A file that a link leads out of the folder is left out with diagnostic PK001.
+    Markdown. A link that leads out of the folder is left out with diagnostic PK001, a file whose
+    name is not UTF-8 with PK002.
     Raises UsageError if there is no such folder or no command in it, InputError if it cannot be
     read, and what `read_manifest` raises.
     """
+    if _encodable(folder) != str(folder):
+        raise UsageError("the name of the folder is not UTF-8", place=_encodable(folder))
+    try:
+        return _read(folder, trust, source)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", place=str(folder)) from error
+
+
+def _read(folder: Path, trust: Trust, source: str) -> tuple[Pack, tuple[Diagnostic, ...]]:
     if not folder.is_dir():
-        raise UsageError(
-            "is not a folder" if folder.exists() else "does not exist",
-            place=str(folder),
-            help="a pack is a folder with commands/*.md, or with *.md",
-        )
+        fact = "is not a folder" if folder.exists() else "does not exist"
+        raise UsageError(fact, place=str(folder), help=_FORM)
     manifest, found = Manifest(), list[Diagnostic]()
     if (folder / FILE_NAME).is_file():
         manifest, problems = read_manifest(folder / FILE_NAME)
@@ -41,16 +50,12 @@ def read_pack(folder: Path, *, trust: Trust, source: str) -> tuple[Pack, tuple[D
     files = {}
     root = folder.resolve()
     for path in _markdown(folder):
-        if path.resolve().is_relative_to(root):
+        if (reason := _unusable(path, root)) is None:
             files[path.stem] = path
         else:
-            found.append(_leads_out(path))
+            found.append(reason)
     if not files:
-        raise UsageError(
-            "the folder holds no command files",
-            place=str(folder),
-            help="a pack is a folder with commands/*.md, or with *.md",
-        )
+        raise UsageError("the folder holds no command files", place=str(folder), help=_FORM)
     origin = PackOrigin(
         name=manifest.pack.name or root.name,
         version=manifest.pack.version,
@@ -63,23 +68,31 @@ def read_pack(folder: Path, *, trust: Trust, source: str) -> tuple[Pack, tuple[D
 
 def _markdown(folder: Path) -> Iterator[Path]:
     commands = folder / "commands"
-    try:
-        paths = sorted((commands if commands.is_dir() else folder).iterdir())
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", place=str(folder)) from error
-    for path in paths:
+    for path in sorted((commands if commands.is_dir() else folder).iterdir()):
         hidden = path.name.startswith(".")
         named = path.suffix == ".md" and path.stem.lower() not in _NOT_COMMANDS
         if named and not hidden and path.is_file():
             yield path
 
 
-def _leads_out(path: Path) -> Diagnostic:
+def _encodable(path: Path) -> str:
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def _unusable(path: Path, root: Path) -> Diagnostic | None:
+    if _encodable(path) != str(path):
+        code, fact = "PK002", "the name of the file is not UTF-8, and it is left out"
+        next_step = "rename the file"
+    elif not path.resolve().is_relative_to(root):
+        code, fact = "PK001", "the file is a link that leads out of its pack, and is left out"
+        next_step = "put the file itself into the pack"
+    else:
+        return None
     return Diagnostic(
-        code="PK001",
+        code=code,
         severity="warning",
-        message="the file is a link that leads out of its pack, and is left out",
-        path=str(path),
+        message=fact,
+        path=_encodable(path),
         span=Span(line=1, column=1, end_line=1, end_column=1),
-        help="put the file itself into the pack",
+        help=next_step,
     )

@@ -113,7 +113,7 @@ def require_jax(
         raise UnavailableError(
             f"the examples of {commands[-1].spec.name} need JAX, and {python.executable} "
             f"({python.chosen_because}) has none: `{python.executable} -m pip install "
-            "'cmdpack[jax]'`, or name a Python that has it with --python"
+            "jax`, or name a Python that has it with --python"
         )
 
 

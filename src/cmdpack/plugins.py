@@ -4,11 +4,12 @@ import contextlib
 import importlib
 import io
 import os
+import sys
 import traceback
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pluggy
 
@@ -71,8 +72,7 @@ def build_manager(*, entry_points: bool = True) -> Plugins:
     loaded = [_ask(builtin, name=BUILT_IN, distribution="cmdpack", version=__version__)]
     diagnostics = []
     if entry_points and os.environ.get(NO_PLUGINS, "0") in {"", "0"}:
-        for entry_point in sorted(metadata.entry_points(group=GROUP)):
-            outcome = _admit(entry_point)
+        for outcome in map(_admit, _installed()):
             if isinstance(outcome, Plugin):
                 loaded.append(outcome)
             else:
@@ -80,34 +80,53 @@ def build_manager(*, entry_points: bool = True) -> Plugins:
     return Plugins(loaded=tuple(loaded), diagnostics=tuple(diagnostics))
 
 
-def _admit(entry_point: metadata.EntryPoint) -> Plugin | Diagnostic:
-    distribution, version = _distribution(entry_point)
+class _Found(NamedTuple):
+    """An entry point of ours, and the distribution that has it."""
+
+    name: str
+    value: str
+    distribution: str
+    version: str
+
+
+def _installed() -> list[_Found]:
+    """Return the entry points of our group by name; of a distribution found twice, the first.
+
+    A distribution whose entry points cannot be read is passed over, whether or not it is ours;
+    `importlib.metadata.entry_points` would let it stop all others.
+    """
+    found: dict[tuple[str, str], _Found] = {}
+    for distribution in metadata.distributions():
+        try:
+            entry_points = distribution.entry_points.select(group=GROUP)
+            for name, value in [(it.name, it.value) for it in entry_points]:
+                fields = distribution.metadata
+                owner, version = fields["Name"] or "unknown", fields["Version"] or "unknown"
+                found.setdefault((name, owner), _Found(name, value, owner, version))
+        except Exception:  # noqa: BLE001, S112 - whatever damaged metadata makes the parser raise
+            continue
+    return sorted(found.values())
+
+
+def _admit(found: _Found) -> Plugin | Diagnostic:
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed):
+            entry_point = metadata.EntryPoint(found.name, found.value, GROUP)
             plugin = _ask(
                 entry_point.load(),
-                name=entry_point.name,
-                distribution=distribution,
-                version=version,
+                name=found.name,
+                distribution=found.distribution,
+                version=found.version,
             )
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - also SystemExit: a plugin does not end cmdpack
-        fact = f"raised {type(error).__name__}: {error}"
-        return _left_out(entry_point, distribution, fact, *_raised_at(error, entry_point))
+        return _left_out(found, f"raised {_said(error)}", _raised_at(error))
     if text := printed.getvalue().strip():
-        fact = f"printed to standard output while loading: {text.splitlines()[0]!r}"
-        return _left_out(entry_point, distribution, fact, *_nowhere(entry_point))
+        first = text.splitlines()[0]
+        return _left_out(found, f"printed to standard output while loading: {first!r}", None)
     return plugin
-
-
-def _distribution(entry_point: metadata.EntryPoint) -> tuple[str, str]:
-    """Return the name and version of the distribution; damaged metadata gives ``unknown``."""
-    if entry_point.dist is None:
-        return "unknown", "unknown"
-    fields = entry_point.dist.metadata
-    return fields["Name"] or "unknown", fields["Version"] or "unknown"
 
 
 def _ask(plugin: object, *, name: str, distribution: str, version: str) -> Plugin:
@@ -139,21 +158,32 @@ def _answers(hook: pluggy.HookCaller, kind: type[T]) -> tuple[T, ...]:
     return items
 
 
-def _left_out(
-    entry_point: metadata.EntryPoint, distribution: str, fact: str, path: str, line: int
-) -> Diagnostic:
+def _left_out(found: _Found, fact: str, place: tuple[str, int] | None) -> Diagnostic:
+    path, line = place or (f"entry point {found.name} = {found.value}", 1)
+    message = f"plugin {found.name} (distribution {found.distribution}) {fact}; it is left out"
     return Diagnostic(
         code="PL001",
         severity="warning",
-        message=f"plugin {entry_point.name} (distribution {distribution}) {fact}; it is left out",
-        path=path,
+        message=_encodable(message),
+        path=_encodable(path),
         span=Span(line=line, column=1, end_line=line, end_column=1),
-        help=f"remove or renew {distribution}, or set {NO_PLUGINS}=1 to leave all plugins out",
+        help=f"uninstall {found.distribution}, or do without plugins: {NO_PLUGINS}=1",
     )
 
 
-def _raised_at(error: BaseException, entry_point: metadata.EntryPoint) -> tuple[str, int]:
-    """Return the innermost place of the plugin's own code; without one, the entry point."""
+def _said(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - an exception of a stranger's, whose own text can fail
+        return type(error).__name__
+
+
+def _encodable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _raised_at(error: BaseException) -> tuple[str, int] | None:
+    """Return the innermost place of the plugin's own code."""
     if isinstance(error, SyntaxError) and error.filename:
         return error.filename, error.lineno or 1
     machinery = (__file__, str(Path(pluggy.__file__).parent), str(Path(importlib.__file__).parent))
@@ -162,11 +192,7 @@ def _raised_at(error: BaseException, entry_point: metadata.EntryPoint) -> tuple[
         for frame in traceback.extract_tb(error.__traceback__)
         if not frame.filename.startswith(("<", *machinery))
     ]
-    return frames[-1] if frames else _nowhere(entry_point)
-
-
-def _nowhere(entry_point: metadata.EntryPoint) -> tuple[str, int]:
-    return f"entry point {entry_point.name} = {entry_point.value}", 1
+    return frames[-1] if frames else None
 
 
 def _load(kind: str, name: str, owned: Sequence[tuple[Extension, Plugin]]) -> object:
@@ -181,13 +207,13 @@ def _load(kind: str, name: str, owned: Sequence[tuple[Extension, Plugin]]) -> ob
         )
     [(extension, plugin)] = found
     try:
-        return _call(extension.load)
+        with contextlib.redirect_stdout(sys.stderr):  # what it prints is no output of ours
+            return _call(extension.load)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         raise ResolutionError(
-            f"the {kind} {name} cannot be loaded from {extension.load}: "
-            f"{type(error).__name__}: {error}",
+            f"the {kind} {name} cannot be loaded from {extension.load}: {_said(error)}",
             help=f"update or uninstall {plugin.distribution}",
         ) from error
 

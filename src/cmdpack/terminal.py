@@ -13,8 +13,11 @@ _NARROWEST = 12
 
 
 def printable(text: str) -> str:
-    r"""Return `text` with its control characters written out (``\x1b``); tabs and newlines stay."""
-    return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+    r"""Return `text` with its control characters written as ``\u001b``; tabs and newlines stay.
+
+    JSON stays the same JSON: it knows this form.
+    """
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def one_line(text: str) -> str:

@@ -21,7 +21,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "exports" / "claude"
 CLIENTS = os.environ.get("CMDPACK_CLIENTS")
-COMMANDS = {"jax-essentials", "jax-init"}
+COMMANDS = {path.stem for path in (ROOT / "commands").glob("*.md")}
 
 pytestmark = [
     pytest.mark.clients,

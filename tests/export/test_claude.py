@@ -38,7 +38,7 @@ tags: [a, b]
 dependencies: [setup]
 options:
   operation: {choices: [jit, grad], default: all, help: the transformation}
-  steps: {help: how many}
+  steps: {metavar: <n>, help: how many}
   agents: {choices: [auto, jax], help: who is consulted}
   fast: {help: no waiting}
 ---

@@ -5,7 +5,7 @@ import linecache
 import os
 import sys
 from collections.abc import Collection, Iterable, Iterator
-from types import TracebackType
+from types import CodeType, TracebackType
 from typing import Any
 
 _HERE = os.path.dirname(__file__)
@@ -44,7 +44,7 @@ def outcome_of(error: BaseException) -> tuple[str, str | None]:
 
 
 def _name(kind: type) -> str:
-    module = kind.__module__
+    module = str(kind.__module__)  # a class may have set it to anything
     return kind.__qualname__ if module in {"builtins", "__main__"} else f"{module}.{kind.__name__}"
 
 
@@ -72,13 +72,13 @@ def _levels(trace: TracebackType | None) -> Iterator[TracebackType]:
 
 def _frame(level: TracebackType, documents: Collection[str]) -> dict[str, Any]:
     code = level.tb_frame.f_code
-    positions = next(itertools.islice(code.co_positions(), level.tb_lasti // 2, None))
-    _, end_line, column, end_column = positions
-    source = linecache.getline(code.co_filename, level.tb_lineno)
-    end_source = linecache.getline(code.co_filename, end_line or level.tb_lineno)
+    line = level.tb_lineno or 0  # instructions that the compiler adds may have none
+    end_line, column, end_column = _position(code, level.tb_lasti)
+    source = linecache.getline(code.co_filename, line)
+    end_source = linecache.getline(code.co_filename, end_line or line)
     return {
         "file": code.co_filename,
-        "line": level.tb_lineno,
+        "line": line,
         "column": _column(source, column),
         "end_line": end_line,
         "end_column": _column(end_source, end_column),
@@ -86,6 +86,15 @@ def _frame(level: TracebackType, documents: Collection[str]) -> dict[str, Any]:
         "source": source.rstrip()[:500],
         "origin": _origin(code.co_filename, documents),
     }
+
+
+def _position(code: CodeType, instruction: int) -> tuple[int | None, int | None, int | None]:
+    """The end line and the columns of an instruction; a generator not yet begun is before all."""
+    if instruction < 0:
+        return None, None, None
+    _, *position = next(itertools.islice(code.co_positions(), instruction // 2, None))
+    end_line, column, end_column = position
+    return end_line, column, end_column
 
 
 def _column(source: str, utf8: int | None) -> int | None:

@@ -59,9 +59,11 @@ class JaxWatch(importlib.abc.MetaPathFinder):
         """Listen to `jax`, whose import took `seconds`."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)
-        self._jax = jax
         self._import_seconds += seconds
-        monitoring = sys.modules["jax.monitoring"]
+        monitoring = sys.modules.get("jax.monitoring")
+        if monitoring is None:  # something else of this name
+            return
+        self._jax = jax
         monitoring.register_event_duration_secs_listener(self._on_duration)
         monitoring.register_event_listener(self._on_event)
         # Looked up now: user code may rebind these names later.
@@ -141,6 +143,10 @@ class _TimedLoader(importlib.abc.Loader):
         start = perf_counter()
         self._loader.exec_module(module)
         self._watch.attach(module, perf_counter() - start)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        """Whoever looks `jax` up without importing it finds what its own loader can do."""
+        return getattr(self._loader, name)
 
 
 def _covered(intervals: list[tuple[float, float]]) -> float:

@@ -24,6 +24,12 @@ class Process(NamedTuple):
     parent: int
     start: int
     state: str
+    threads: int
+
+    @property
+    def living(self) -> bool:
+        """Whether anything of it still runs: when its first thread has ended, others may go on."""
+        return self.state not in "ZX" or self.threads > 1
 
 
 def become_subreaper() -> None:
@@ -53,7 +59,7 @@ def descendants(root: int) -> list[Process]:
     queue = [root]
     while queue:
         below = children.get(queue.pop(), [])
-        found += [process for process in below if process.state not in "ZX"]
+        found += [process for process in below if process.living]
         queue += [process.pid for process in below]
     return found
 
@@ -124,4 +130,4 @@ def _read(pid: str) -> Process | None:
         return None
     # The second field is a name in parentheses, which may itself hold spaces and parentheses.
     fields = text[text.rindex(b")") + 2 :].split()
-    return Process(int(pid), int(fields[1]), int(fields[19]), fields[0].decode())
+    return Process(int(pid), int(fields[1]), int(fields[19]), fields[0].decode(), int(fields[17]))

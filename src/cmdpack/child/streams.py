@@ -15,7 +15,7 @@ from collections.abc import Callable
 from time import perf_counter, sleep
 from typing import TextIO
 
-from .wire import PENDING_CAPACITY, Writer
+from .wire import PENDING_CAPACITY, RESERVE, ChannelFullError, Writer
 
 LIMIT = 8 * 1024 * 1024
 """Bytes that the examples of one run may print."""
@@ -23,7 +23,12 @@ LIMIT = 8 * 1024 * 1024
 _INTERVAL = 0.02  # seconds between records, unless a line has waited that long
 _DRAIN = 0.2  # seconds to wait for cmdpack to take what native code wrote, at the end of a unit
 _CHUNK = 256 * 1024
+_SWITCH = 200  # bytes of the limit that a change between the streams costs: it makes a record
 _NAMES = {1: "stdout", 2: "stderr"}
+
+# Looked up now: user code may replace them.
+_getpid = os.getpid
+_write_some = os.write
 
 
 class Recorder:
@@ -35,7 +40,7 @@ class Recorder:
     def __init__(self, writer: Writer, overflow: Callable[[], None]) -> None:
         self._writer = writer
         self._overflow = overflow
-        self._leader = os.getpid()
+        self._leader = _getpid()
         self._lock = threading.RLock()
         self._decoders = {n: codecs.getincrementaldecoder("utf-8")("replace") for n in _NAMES}
         self._stream = 1
@@ -45,15 +50,16 @@ class Recorder:
 
     def write(self, stream: int, data: bytes) -> None:
         """Take `data` printed to `stream`, 1 or 2. When it is too much, `overflow` is called."""
-        if os.getpid() != self._leader:
+        if _getpid() != self._leader:
             _write_through(stream, data)
             return
         with self._lock:
             if stream != self._stream or len(self._held) + len(data) > PENDING_CAPACITY:
                 self.flush()
+                self._left -= _SWITCH * (stream != self._stream)
                 self._stream = stream
             excess = len(data) > self._left
-            data = data[: self._left]
+            data = data[: max(self._left, 0)]
             self._left -= len(data)
             if len(data) > PENDING_CAPACITY:
                 for start in range(0, len(data), _CHUNK):
@@ -76,9 +82,21 @@ class Recorder:
                 self._writer.hold(0, b"", 0)
             self._flushed = perf_counter()
 
-    def _record(self, data: bytes) -> None:
-        text = self._decoders[self._stream].decode(data)
-        self._writer.append({"record": "output", "stream": _NAMES[self._stream], "text": text})
+    def finish(self) -> None:
+        """Make a record of what is held, characters that were begun and not ended included."""
+        with self._lock:
+            self.flush()
+            for self._stream in _NAMES:
+                self._record(b"", final=True)
+
+    def _record(self, data: bytes, *, final: bool = False) -> None:
+        text = self._decoders[self._stream].decode(data, final)
+        if text:
+            record = {"record": "output", "stream": _NAMES[self._stream], "text": text}
+            try:
+                self._writer.append(record, leave=RESERVE)
+            except ChannelFullError:
+                self._overflow()
 
 
 class _Stream(io.RawIOBase):
@@ -106,7 +124,8 @@ def install(recorder: Recorder) -> list[TextIO]:
     streams: list[TextIO] = []
     for number, errors in ((1, "surrogateescape"), (2, "backslashreplace")):
         raw = _Stream(recorder, number)
-        stream = io.TextIOWrapper(raw, "utf-8", errors, line_buffering=True)
+        # Nothing is kept in the stream: what was printed before a crash must not be lost.
+        stream = io.TextIOWrapper(raw, "utf-8", errors, write_through=True)
         streams.append(stream)
         for name in (_NAMES[number], f"__{_NAMES[number]}__"):
             setattr(sys, name, stream)
@@ -116,7 +135,7 @@ def install(recorder: Recorder) -> list[TextIO]:
 def _write_through(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
-        view = view[os.write(descriptor, view) :]
+        view = view[_write_some(descriptor, view) :]
 
 
 class NativeOutput:

@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> None:
     try:
         runner = _start(order)
     except OSError as error:
-        _report({"report": "ended", "reason": "not-started", "error": str(error)})
+        _report({"report": "ended", "reason": "not-started", "clean": True, "error": str(error)})
         return
     for descriptor in (order["stdout"], order["stderr"], order["keep"]):
         os.close(descriptor)
@@ -72,7 +72,8 @@ def _start(order: dict[str, Any]) -> int:
         os.dup2(nothing, 0)
         os.dup2(order["stdout"], 1)
         os.dup2(order["stderr"], 2)
-        os.set_inheritable(order["keep"], True)
+        os.close(order["stdout"])
+        os.close(order["stderr"])
         os.execv(command[0], command)
     finally:
         os._exit(127)
@@ -122,10 +123,15 @@ class _Watch:
         return None
 
     def _interrupt(self) -> None:
+        """Let the runner clean up, for a moment; anything more from cmdpack cuts this short."""
         os.kill(self._runner, signal.SIGINT)
         limit = time.monotonic() + _CANCEL_GRACE
-        while not self._ended() and time.monotonic() < limit:
-            select.select([self._waker, 0], [], [], 0.02)
+        while not self._ended() and (remaining := limit - time.monotonic()) > 0:
+            ready, _, _ = select.select([self._waker, 0], [], [], remaining)
+            if 0 in ready:
+                return
+            if ready:
+                os.read(self._waker, 4096)
 
     def _ended(self) -> bool:
         self.collect()
@@ -151,7 +157,7 @@ class _Watch:
                 time.sleep(0.005)
                 self.collect()
             leftovers = [{"pid": p.pid, "name": processes.name_of(p)} for p in living]
-        elif sys.platform != "linux":
+        if sys.platform != "linux":
             self._end_group()
         clean = processes.end_all(me, self.collect)
         return {"clean": clean, "leftovers": leftovers, **self.ending}
@@ -169,10 +175,18 @@ def _ending(status: int, usage: resource.struct_rusage) -> dict[str, Any]:
     scale = 1 if sys.platform == "darwin" else 1024
     return {
         "status": code if code >= 0 else None,
-        "signal": signal.Signals(-code).name if code < 0 else None,
+        "signal": _name_of(-code) if code < 0 else None,
         "peak_memory": usage.ru_maxrss * scale,
         "cpu": usage.ru_utime + usage.ru_stime,
     }
+
+
+def _name_of(number: int) -> str:
+    """The name of a signal; of the real-time signals, only the first and the last have one."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _report(report: dict[str, Any]) -> None:

@@ -5,8 +5,22 @@ file: lines from 1, columns from 1 in characters, ends exclusive.
 """
 
 import ast
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+
+
+_PLACED = (
+    ast.stmt,
+    ast.expr,
+    ast.excepthandler,
+    ast.arg,
+    ast.keyword,
+    ast.alias,
+    ast.pattern,
+    *((ast.type_param,) if hasattr(ast, "type_param") else ()),
+)
+"""The nodes that have a position."""
 
 
 class Place(NamedTuple):
@@ -36,15 +50,22 @@ def parse(code: str, filename: str, place: Place) -> tuple[ast.Module, list[Unit
     """Parse `code` into its module and its units; the tree's lines are those of the file.
 
     Raises `SyntaxError` with positions in the file, also for what only the compiler refuses, such
-    as a top-level ``return``, and `ValueError` for code that cannot be compiled at all.
+    as a top-level ``return``, and `ValueError` for code that cannot be compiled at all. What the
+    parser warns of, it warns of with lines of the file; the compiler does when a unit is compiled.
     """
     try:
-        tree = ast.parse(code, filename)
-        compile(code, filename, "exec", dont_inherit=True)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            tree = ast.parse(code, filename)
+            parser_warnings = [*caught]
+            compile(tree, filename, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise _in_file(error, filename, place) from None
     except (RecursionError, MemoryError) as error:
         raise ValueError(f"nested too deeply to compile ({type(error).__name__})") from None
+    for found in parser_warnings:
+        line = found.lineno + place.line - 1
+        warnings.warn_explicit(found.message, found.category, filename, line)
     lines = code.split("\n")
     units = [_unit(node, lines, place) for node in tree.body]
     ast.increment_lineno(tree, place.line - 1)
@@ -102,9 +123,7 @@ def _shift_columns(tree: ast.Module, place: Place) -> None:
     if not any(place.prefixes):
         return
     for node in ast.walk(tree):
-        if isinstance(
-            node, (ast.stmt, ast.expr, ast.excepthandler, ast.arg, ast.keyword, ast.alias)
-        ):
+        if isinstance(node, _PLACED):
             node.col_offset += place.column(node.lineno - place.line + 1, -1)
             if node.end_lineno is not None and node.end_col_offset is not None:
                 node.end_col_offset += place.column(node.end_lineno - place.line + 1, -1)

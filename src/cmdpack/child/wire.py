@@ -28,6 +28,8 @@ Record = dict[str, Any]
 
 MAGIC = b"CMDPACK1"
 JOURNAL_CAPACITY = 24 * 1024 * 1024
+RESERVE = 1024 * 1024
+"""Bytes of the journal that output leaves to the records of verdicts and of the end."""
 PENDING_CAPACITY = 32 * 1024
 
 _HEADER = struct.Struct("<8sQQQQ")  # magic, request length, pending start, journal start, end
@@ -49,8 +51,14 @@ class _Encoder(json.JSONEncoder):
     iterencode = json.JSONEncoder.iterencode
 
 
-_encode = _Encoder(separators=(",", ":")).encode
+_to_json = _Encoder(separators=(",", ":"), ensure_ascii=False).encode
 _decode = json.loads
+_checksum = zlib.crc32
+
+
+def _encode(record: Record) -> bytes:
+    """JSON in UTF-8; a lone surrogate, which no reader could take, becomes a question mark."""
+    return _to_json(record).encode(errors="replace")
 
 
 def create(request: Record) -> tuple[int, mmap.mmap]:
@@ -58,7 +66,7 @@ def create(request: Record) -> tuple[int, mmap.mmap]:
 
     On Linux the size is sealed: the reader cannot be killed by a file that shrinks under its map.
     """
-    body = _encode(request).encode()
+    body = _encode(request)
     pending = _REQUEST_AT + len(body)
     pending += -pending % 8
     journal = pending + _PENDING.size + PENDING_CAPACITY
@@ -116,33 +124,33 @@ class Writer:
         self._number = 0
         self._lock = threading.RLock()
         self._busy = False
-        self._queue: list[Record] = []
+        self._queue: list[tuple[Record, int]] = []
 
-    def append(self, record: Record) -> None:
-        """Commit one record. Raises `ChannelFullError` when there is no room.
+    def append(self, record: Record, *, leave: int = 0) -> None:
+        """Commit one record. Raises `ChannelFullError` where less than `leave` bytes would be left.
 
         A signal handler that writes in the middle of a write is queued behind it.
         """
         with self._lock:
-            self._queue.append(record)
+            self._queue.append((record, leave))
             if self._busy:
                 return
             self._busy = True
             try:
                 while self._queue:
-                    self._commit(self._queue.pop(0))
+                    self._commit(*self._queue.pop(0))
             finally:
                 self._busy = False
 
-    def _commit(self, record: Record) -> None:
-        payload = _encode(record).encode()
+    def _commit(self, record: Record, leave: int) -> None:
+        payload = _encode(record)
         start = self._position + _RECORD.size
         stop = start + len(payload)
-        if stop > self._end:
+        if stop + leave > self._end:
             raise ChannelFullError
         self._memory[start:stop] = payload
         _RECORD.pack_into(
-            self._memory, self._position, len(payload), self._number, zlib.crc32(payload)
+            self._memory, self._position, len(payload), self._number, _checksum(payload)
         )
         self._position = stop
         self._number += 1
@@ -188,7 +196,7 @@ class Reader:
                 problem = f"is numbered {number}"
             elif start + length <= limit:
                 payload = bytes(self._memory[start : start + length])
-                if zlib.crc32(payload) == checksum:
+                if _checksum(payload) == checksum:
                     return self._decoded(payload, start + length)
                 problem = "does not match its checksum"
         if final:

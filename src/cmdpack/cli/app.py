@@ -21,7 +21,7 @@ from typing import Any, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from cmdpack.errors import CmdpackError, ExitCode
+from cmdpack.errors import CmdpackError, ExitCode, UsageError
 from cmdpack.terminal import printable
 
 VERBS = {
@@ -39,16 +39,16 @@ _NAMES = {"help_option_names": ["-h", "--help"]}
 
 
 class _Verbs(TyperGroup):
-    """The group of verbs. What typer hands over is private to it, hence the wide types."""
+    """The group of verbs. The signatures are typer's, with wide types for what it keeps private."""
 
-    def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002 - typer's signature
+    def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002 - see above
         return list(VERBS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand:  # noqa: ANN401 - see above
+    def get_command(self, ctx: object, cmd_name: str) -> TyperCommand:  # noqa: ARG002 - see above
         if cmd_name not in VERBS:
             near = difflib.get_close_matches(cmd_name, VERBS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"the verbs are: {', '.join(VERBS)}"
-            ctx.fail(f"no verb is named {cmd_name}; {hint}")
+            hint = f"did you mean {near[0]}?" if near else f"the verbs are {', '.join(VERBS)}"
+            raise UsageError(f"no verb is named {cmd_name}", help=hint)
         verb = importlib.import_module(f"cmdpack.cli.{cmd_name}")
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
         settings = {**_NAMES, **getattr(verb, "CONTEXT_SETTINGS", {})}
@@ -66,19 +66,35 @@ def run_app(arguments: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):  # text that the terminal's encoding lacks is no crash
             stream.reconfigure(errors="backslashreplace")
     try:
+        _check_encoding(arguments)
         code = _invoke(arguments)
         sys.stdout.flush()
     except CmdpackError as error:
         return _stopped(str(error), error.exit_code)
     except typer.TyperException as error:
-        return _stopped(error.format_message(), ExitCode(error.exit_code))
+        verb = next((word for word in arguments if word in VERBS), None)
+        refused = UsageError(
+            error.format_message().strip(),
+            help=f"cmdpack {verb} --help" if verb else "cmdpack --help",
+        )
+        return _stopped(str(refused), ExitCode(error.exit_code))
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.CANCELLED
-    except BrokenPipeError:
-        # Whoever reads has had enough. Python's own last flush must not complain of it either.
+    except OSError as error:
+        # Python's own last flush must not complain once more of an output that is gone or full.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.PIPE_CLOSED
+        if isinstance(error, BrokenPipeError):  # whoever reads has had enough
+            return ExitCode.PIPE_CLOSED
+        return _stopped(str(error), ExitCode.IO)
     return code
+
+
+def _check_encoding(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"the argument {argument!r} is not UTF-8") from None
 
 
 def _invoke(arguments: Sequence[str]) -> int:

@@ -21,7 +21,7 @@ from cmdpack.registry import load_registry
 from cmdpack.result import Event, RunFinished, RunResult
 from cmdpack.supervision import Control
 
-CONTEXT_SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+CONTEXT_SETTINGS = {"allow_interspersed_args": False}
 
 _FLAGS = (
     "--plan",

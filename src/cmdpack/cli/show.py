@@ -15,9 +15,10 @@ from cmdpack.plan import Command
 from cmdpack.registry import Registry
 from cmdpack.select import ALL, Effect, Selector, effects, selectors
 from cmdpack.spec import Condition, Option, Section
-from cmdpack.terminal import table
+from cmdpack.terminal import one_line, table
 
 _BECAUSE = {"info": "its fence says so", "title": "by its title", "call": "its code calls it"}
+_BREAK, _SET_OFF = "\n", "\n      "
 
 
 class Shown(Noun):
@@ -61,13 +62,14 @@ def _shown(registry: Registry, found: Command) -> Shown:
         runs_first = tuple(it.qualified for it in chain(registry, found)[:-1])
     except CmdpackError as error:
         stopped = str(error)
+    findings = (*found.spec.diagnostics, *check_dependencies(registry, found))
     return Shown(
         command=found,
         effects=effects(found.spec),
         selectors=selectors(found.spec),
         runs_first=runs_first,
         stopped=stopped,
-        diagnostics=(*found.spec.diagnostics, *check_dependencies(registry, found)),
+        diagnostics=tuple(sorted(findings, key=lambda it: (it.span.line, it.span.column))),
     )
 
 
@@ -75,9 +77,9 @@ def _lines(shown: Shown) -> Iterator[str]:
     spec = shown.command.spec
     pack = shown.command.pack
     version = f" {spec.version}" if spec.version else ""
-    yield f"{spec.name}{version}: {spec.description or spec.title}"
-    yield f"  {spec.path} ({pack.trust}: {pack.source})"
-    yield f"  {synopsis(spec)}"
+    yield one_line(f"{spec.name}{version}: {spec.description or spec.title}")
+    yield f"  {one_line(f'{spec.path} ({pack.trust}: {pack.source})')}"
+    yield f"  {one_line(synopsis(spec))}"
     yield from _part("options", _options(shown))
     yield from _part("sections", _sections(shown))
     yield from _part("relations", _relations(shown))
@@ -86,11 +88,10 @@ def _lines(shown: Shown) -> Iterator[str]:
 
 
 def _part(title: str, lines: Iterable[str]) -> Iterator[str]:
-    lines = list(lines)
-    if lines:
-        yield f"\n{title}"
-        for line in lines:
-            yield "\n".join(f"  {part}" for part in line.split("\n"))
+    # What a file says over several lines is set off, so that it cannot pass for a line of ours.
+    shown = [f"  {line.replace(_BREAK, _SET_OFF)}" for line in lines]
+    if shown:
+        yield from ("", title, *shown)
 
 
 def _options(shown: Shown) -> Iterator[str]:
@@ -141,7 +142,7 @@ def _sections(shown: Shown) -> Iterator[str]:
         for section in shown.command.spec.sections
     ]
     if rows:
-        yield table(rows)
+        yield from table(rows).split("\n")
 
 
 def _selected_by(section: Section, shown: Shown) -> str:
