@@ -1,5 +1,10 @@
 """Fixtures that tests of several floors share."""
 
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,3 +14,53 @@ import pytest
 def stand_in() -> Path:
     """A command file of the shape, and with the defects, of those that circulate in public."""
     return Path(__file__).parent / "data" / "stand-in.md"
+
+
+_SETTINGS = ("JAX_", "XLA_", "PYTHON", "CMDPACK_")
+_SHOWN = {"VIRTUAL_ENV", "CONDA_PREFIX", "NO_COLOR", "COLUMNS", "LINES", "TERM"}
+
+
+@pytest.fixture(scope="session")
+def surroundings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a user without settings, whose caches are the test session's own."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_SETTINGS) and name not in _SHOWN
+    }
+    return {**kept, "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("caches"))}
+
+
+@pytest.fixture(scope="session")
+def cmdpack(surroundings: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The command line, in a process of its own, with `env` over the surroundings."""
+
+    def run(
+        *words: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "cmdpack", *map(str, words)],
+            env={**surroundings, **(env or {})},
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.fixture
+def command_file(tmp_path: Path) -> Callable[..., Path]:
+    """Write a command file of some fences of Python."""
+
+    def write(*fences: str, name: str = "sample.md", keys: str = "title: Sample") -> Path:
+        path = tmp_path / name
+        blocks = [f"```python\n{textwrap.dedent(fence).strip()}\n```\n" for fence in fences]
+        text = f"---\n{keys}\n---\n\n# Sample\n\n" + "\nText.\n\n".join(blocks)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write

@@ -102,7 +102,22 @@ def test_title_loses_its_number(text: str, title: str) -> None:
 
 _CODE = st.lists(
     st.sampled_from(
-        ['"""', "'''", '"', "'", "\\", "\n", "\n", "# === A ===\n", "x = ", "1", " ", "r", "b", "#"]
+        [
+            '"""',
+            "'''",
+            '"',
+            "'",
+            "\\",
+            "\n",
+            "\n",
+            "# === A ===\n",
+            "x = ",
+            "1",
+            " ",
+            "r",
+            "b",
+            " # ",
+        ]
     ),
     max_size=20,
 ).map("".join)

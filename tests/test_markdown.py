@@ -105,6 +105,7 @@ class TestFrontmatterBlock:
             "Text.\n\n---\nNote: this is prose\n---\n",
             "# Title\n\n---\nname: x\n---\n",
             "```\n---\nname: x\n---\n```\n",
+            "  ~~~\n---\nname: x\n---\n  ~~~\n",
             "Text.\n\n---\nname: x\n",
             "Text.\n\n---",
         ],

@@ -35,8 +35,11 @@ _COMMAND = re.compile(r"\$ (cmdpack .*?)(?:  +# exit code (\d+))?")
 _FENCE = re.compile(
     r"^(?P<marks>`{3,})(?P<info>[^\n]*)\n(?P<text>.*?)^(?P=marks)$", re.MULTILINE | re.DOTALL
 )
-# What differs from one machine, or one run, to the next: numbers with a point, keys of caches.
-_VOLATILE = re.compile(r"[-+]?\d+(\.\d+)+(e[-+]\d+)?|\b[0-9a-f]{20}\b|\d+ GB| +")
+# What differs between machines, runs and versions of JAX: measured numbers, and keys of caches.
+_VOLATILE = re.compile(
+    r"[-+]?\d+(\.\d+)+(e[-+]\d+)?|\b[0-9a-f]{20}\b|\d+ executables|\d+ from the cache"
+    r"|files there now +\d+| +"
+)
 
 _SECONDS = {"cpu", "run", "total", "units", "imports", "compile", "timeout", "seconds"}
 _COUNTED_FROM_1 = {"line", "column", "end_line", "end_column"}
@@ -72,8 +75,11 @@ def files_in(text: str) -> dict[str, str]:
     return found
 
 
-def run(line: str, files: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run one shown command in `folder`, where `files` are, on CPU devices and an empty cache."""
+def run(
+    line: str, files: dict[str, str], folder: Path, cache: Path
+) -> subprocess.CompletedProcess[str]:
+    """Run one shown command in `folder`, where `files` are, on CPU devices; keep caches apart."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
@@ -84,7 +90,7 @@ def run(line: str, files: dict[str, str], folder: Path) -> subprocess.CompletedP
         "COLUMNS": "100",
         "JAX_PLATFORMS": "cpu",
         "LANG": "C.UTF-8",
-        "XDG_CACHE_HOME": str(folder / "cache"),
+        "XDG_CACHE_HOME": str(cache),
     }
     words = shlex.split(line)
     return subprocess.run(
@@ -111,8 +117,7 @@ def verbs() -> str:
 def help_of(*verb: str) -> str:
     """The help of one verb, or of cmdpack itself, as a terminal of 80 columns shows it."""
     line = " ".join(["cmdpack", *verb, "--help"])
-    with tempfile.TemporaryDirectory() as folder:
-        return _console(line, 0, run(line, {}, Path(folder)).stdout)
+    return _console(line, 0, _run_apart(line, {}).stdout)
 
 
 def codes() -> str:
@@ -126,6 +131,14 @@ def exit_codes() -> str:
     return "```text\n" + "\n".join(drawn) + "\n```\n"
 
 
+def decisions() -> str:
+    """A list of the decision records, by their titles."""
+    records = sorted((ROOT / "docs" / "adr").glob("*.md"))[1:]  # the first is the list itself
+    titles = [record.read_text(encoding="utf-8").partition("\n")[0] for record in records]
+    rows = zip(titles, records, strict=True)
+    return "".join(f"- [{title.lstrip('# ')}]({record.name})\n" for title, record in rows)
+
+
 def console(
     line: str, previous: str, document: str = "", *, sections: Collection[str] | None = None
 ) -> str:
@@ -135,9 +148,8 @@ def console(
     `previous` in nothing but what is volatile, `previous` stays.
     """
     files = files_in((ROOT / document).read_text(encoding="utf-8")) if document else {}
-    with tempfile.TemporaryDirectory() as folder:
-        done = run(line, files, Path(folder))
-        output = _legible(done.stdout, folder)
+    done = _run_apart(line, files)
+    output = _legible(done.stdout)
     if sections is not None:
         output = _only(output, sections)
     text = _console(line, done.returncode, output)
@@ -214,9 +226,17 @@ def _console(line: str, code: int, output: str) -> str:
     return f"```console\n$ {line}{note}\n{output.rstrip()}\n```\n"
 
 
-def _legible(text: str, folder: str) -> str:
+def _run_apart(line: str, files: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run `line` in a folder called `work`, with nothing in the compile cache."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = run(line, files, Path(folder, "work"), Path(folder, "cache"))
+        done.stdout = done.stdout.replace(f"{folder}/cache", "~/.cache")
+        return done
+
+
+def _legible(text: str) -> str:
     """Shorten what is long and private: where this machine keeps things."""
-    for place, name in ((f"{folder}/cache", "~/.cache"), (sys.prefix, ".venv"), (str(ROOT), ".")):
+    for place, name in ((sys.prefix, ".venv"), (str(ROOT), ".")):
         text = text.replace(place, name)
     return re.sub(r"\.venv/bin/python[\d.]*", ".venv/bin/python", text)
 

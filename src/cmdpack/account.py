@@ -12,6 +12,7 @@ from cmdpack.advice import Circumstances, advise
 from cmdpack.child import wire
 from cmdpack.child.streams import LIMIT
 from cmdpack.plan import Note, Plan, PlannedSection
+from cmdpack.planner import fallback_notes
 from cmdpack.result import (
     CommandStarted,
     Device,
@@ -49,17 +50,18 @@ class Account:
         self.plan = plan
         self.ending = Ending(reason="not-started")
         asked = plan.platform or plan.environment.get("JAX_PLATFORMS")
-        self._around = Circumstances(plan.python, asked)
+        self._around = Circumstances(plan.python, asked, plan.commands)
         self._started = monotonic()
         self._units = {unit.unit.id: unit for unit in rollup.located(plan)}
         self._files = {command.file: command.path for command in plan.commands}
         self._current: Located | None = None
         self._section: Located | None = None
         self._results: dict[str, UnitResult] = {}
-        self._printed: list[Printed] = []
+        self._printed: list[tuple[Stream, list[str]]] = []
         self._warnings: list[Warned] = []
         self._tail = ""
         self._closing: wire.Record | None = None
+        self._senseless = False
         self._limit_reached = False
         self._leftovers: tuple[Leftover, ...] = ()
         self._cpu: float | None = None
@@ -69,13 +71,25 @@ class Account:
 
     # What the runner says
 
-    def take(self, record: wire.Record) -> Iterator[Event]:
-        """Enter one record of the runner's."""
+    def take(self, record: wire.Record, *, cancelled: bool = False) -> Iterator[Event]:
+        """Enter one record of the runner's; `cancelled` tells whether the run's end was asked for.
+
+        A record that makes no sense, which only user code can have written, ends no program of
+        ours: it ends the trust in the channel.
+        """
+        if self._senseless:
+            return
+        try:
+            yield from self._enter(record, cancelled=cancelled)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            self._senseless = True
+
+    def _enter(self, record: wire.Record, *, cancelled: bool) -> Iterator[Event]:
         match record["record"]:
             case "unit-started":
                 yield from self._start(self._units[record["unit"]])
             case "unit-finished":
-                yield from self._finish(self._verdict(record))
+                yield from self._finish(self._verdict(record, cancelled=cancelled))
             case "output":
                 yield from self._print(record["stream"], record["text"])
             case "warning":
@@ -84,6 +98,10 @@ class Account:
                 self._limit_reached = True
             case "closing":
                 self._closing = record
+            case "hello" | "winding-down":
+                pass
+            case other:
+                raise ValueError(other)
 
     def take_native(self, stream: Stream, text: str) -> Iterator[Event]:
         """Enter what was written past Python."""
@@ -102,14 +120,29 @@ class Account:
                 command=unit.command.name, section=unit.section.id, title=unit.section.title
             )
             self._section = unit
-        self._current = unit
-        self._printed, self._warnings, self._tail = [], [], ""
+        self._hand_late_output_over()
+        self._current, self._tail = unit, ""
         yield UnitStarted(command=unit.command.name, unit=unit.unit.id)
 
     def _finish(self, result: UnitResult) -> Iterator[Event]:
         self._results[result.id] = result
-        self._current = None
+        self._current, self._printed, self._warnings = None, [], []
         yield UnitFinished(result=result)
+
+    def _hand_late_output_over(self) -> None:
+        """Give what came after a unit's end (threads, exit handlers) to the unit that ran last."""
+        if self._current is None and self._results and (self._printed or self._warnings):
+            name, before = next(reversed(self._results.items()))
+            later = {
+                "printed": (*before.printed, *self._all_printed()),
+                "warnings": (*before.warnings, *self._warnings),
+            }
+            self._results[name] = before.model_copy(update=later)
+            self._printed, self._warnings = [], []
+
+    def _all_printed(self) -> Iterator[Printed]:
+        for stream, texts in self._printed:
+            yield Printed(stream=stream, text="".join(texts))
 
     def _end_section(self) -> Iterator[Event]:
         if self._section is not None:
@@ -119,14 +152,13 @@ class Account:
             self._section = None
 
     def _print(self, stream: Stream, text: str) -> Iterator[Event]:
-        self._printed.append(Printed(stream=stream, text=text))
         where = self._section or next(iter(self._units.values()))
-        yield OutputWritten(
-            command=where.command.name,
-            unit=self._current.unit.id if self._current else None,
-            stream=stream,
-            text=text,
-        )
+        unit = self._current.unit.id if self._current else None
+        event = OutputWritten(command=where.command.name, unit=unit, stream=stream, text=text)
+        if not self._printed or self._printed[-1][0] != stream:
+            self._printed.append((stream, []))
+        self._printed[-1][1].append(text)
+        yield event
 
     def _warn(self, record: wire.Record) -> Iterator[Event]:
         if record["message"].startswith(_CACHE_WARNING):
@@ -155,7 +187,7 @@ class Account:
 
     # Verdicts
 
-    def _verdict(self, record: wire.Record) -> UnitResult:
+    def _verdict(self, record: wire.Record, *, cancelled: bool) -> UnitResult:
         kind, failure = record["kind"], None
         if record["error"] is not None:
             failure = self._failure(record["error"])
@@ -163,6 +195,8 @@ class Account:
             failure = failure.model_copy(update={"advice": advice})
         names = ("outcome", "seconds", "import_seconds", "compile_seconds", "executables")
         facts = {name: record[name] for name in (*names, "cache_hits", "devices")}
+        if cancelled and kind == "interrupt":
+            facts |= {"outcome": "cancelled", "reason": "cancelled"}
         return self._result(self._units[record["unit"]], kind=kind, error=failure, **facts)
 
     def _failure(self, error: dict[str, Any]) -> Failure:
@@ -186,7 +220,7 @@ class Account:
                 "command": unit.command.name,
                 "file": unit.command.path,
                 "section": unit.section.id,
-                "printed": self._printed,
+                "printed": tuple(self._all_printed()),
                 "warnings": self._warnings,
                 **span.model_dump(),
                 **facts,
@@ -207,7 +241,11 @@ class Account:
         if not end.clean and end.ending.reason != "supervisor-lost":
             stuck = "a process of the run could not be ended"
             yield from self._note(Note(code="not-clean", message=stuck))
+        platform = (self._closing or {}).get("platform")
+        for note in fallback_notes(self.plan.python, self.plan.environment, platform):
+            yield from self._note(note)
         outcome, reason = self._judge(end)
+        self._hand_late_output_over()
         if self._current is not None and outcome is not None:
             crash = self._crash(reason) if outcome == "crashed" else None
             current = self._result(self._current, outcome=outcome, reason=reason, error=crash)
@@ -233,8 +271,8 @@ class Account:
             return told["output-limit"]
         if ending.signal is not None:
             return "crashed", f"killed by {ending.signal}{where}"
-        if end.corrupt is not None:
-            return "crashed", f"the channel of the run is corrupt: {end.corrupt}"
+        if (corrupt := "a record makes no sense" if self._senseless else end.corrupt) is not None:
+            return "crashed", f"the channel of the run is corrupt: {corrupt}"
         if self._closing is None or ending.status != 0:
             closing = "without" if self._closing is None else "after"
             return "crashed", f"ended {closing} its closing record, status {ending.status}{where}"

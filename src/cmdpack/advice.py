@@ -1,10 +1,11 @@
 """Why something failed, in one sentence, and the next step: one rule a function, the first wins."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from cmdpack.plan import PythonFacts
+from cmdpack.calls import find_call
+from cmdpack.plan import PlannedCommand, PythonFacts
 from cmdpack.result import Advice, Failure, Frame, Kind
 
 
@@ -16,10 +17,11 @@ class Finding(NamedTuple):
 
 
 class Circumstances(NamedTuple):
-    """What a rule may need to know of the run: its Python, and the platform that was asked for."""
+    """What a rule may need to know of the run: its Python, the platform asked for, its code."""
 
     python: PythonFacts
     platform: str | None
+    commands: Sequence[PlannedCommand] = ()
 
 
 Rule = Callable[[Failure, Circumstances], Finding | None]
@@ -46,25 +48,24 @@ def decorator_factory(failure: Failure, around: Circumstances) -> Finding | None
 
     `jax.jit` has this form since 0.8.1 (JAX changelog); all others need `functools.partial`.
     """
-    del around
-    missing = re.fullmatch(
-        r"(\w+)\(\) missing 1 required positional argument: '(fun|f)'", failure.message.strip()
+    missing = re.match(
+        r"\w+(\.__init__)?\(\) missing 1 required positional argument: 'fun'", failure.message
     )
     frame = _innermost(failure)
     if failure.type != "TypeError" or missing is None or frame is None:
         return None
-    call = re.fullmatch(r"([\w.]+)\((.*)\)", _segment(frame), flags=re.DOTALL)
-    if call is None:
+    call = find_call(around.commands, frame)
+    if call is None or not call.of_jax:
         return None
-    function, arguments = call[1], call[2].strip().rstrip(",")
-    at = "@" if frame.source.lstrip().startswith("@") else ""
-    spelling = f"{at}functools.partial({function}{', ' if arguments else ''}{arguments})"
+    at = "@" if call.decorates else ""
+    arguments = f", {call.arguments}" if call.arguments else ""
+    imported = "" if call.knows_functools else ", below `import functools`"
     return Finding(
         "api",
         Advice(
-            cause=f"{function} takes the function itself first; it cannot be called with options "
-            "alone and used as a decorator",
-            next_step=f"write {spelling}",
+            cause=f"{call.function} takes the function itself first; it cannot be called with "
+            "options alone and used as a decorator",
+            next_step=f"write {at}functools.partial({call.function}{arguments}){imported}",
         ),
     )
 
@@ -131,10 +132,3 @@ def _innermost(failure: Failure) -> Frame | None:
     """The innermost frame that is the example's own."""
     own = [frame for frame in failure.frames if frame.origin == "example"]
     return own[-1] if own else None
-
-
-def _segment(frame: Frame) -> str:
-    """The text of the expression that failed, where it stands on one line."""
-    if frame.column is None or frame.end_column is None or frame.end_line != frame.line:
-        return frame.source.strip().lstrip("@")
-    return frame.source[frame.column - 1 : frame.end_column - 1]

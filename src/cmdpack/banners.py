@@ -73,11 +73,13 @@ def _titled(block: Sequence[str]) -> str:
 
 def _ruled_title(line: str) -> str:
     """Return the title of a banner of one comment line, or nothing if it is none."""
-    inner = line[1:].strip(" \t")
-    left = inner.lstrip(_RULE_CHARACTERS)
-    title = left.rstrip(_RULE_CHARACTERS)
-    enough = len(inner) - len(left) >= 3 and len(left) - len(title) >= 3
-    return title.strip() if enough and re.search(r"\w", title) else ""
+    inner = line[1:]
+    left = inner.lstrip(_RULE_CHARACTERS + " \t")
+    title = left.rstrip(_RULE_CHARACTERS + " \t")
+    before, after = inner[: len(inner) - len(left)], left[len(title) :]
+    if len("".join(before.split())) < 3 or len("".join(after.split())) < 3:
+        return ""
+    return title if re.search(r"\w", title) else ""
 
 
 def _comment_lines(code: str, fallback: set[int]) -> set[int]:

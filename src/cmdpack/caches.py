@@ -42,7 +42,7 @@ def compile_cache(
     try:
         for path in (root.parent, root, folder):
             _make_private(path)
-        (folder / _MARK).write_text(pack.path + "\n", encoding="utf-8")
+        (folder / _MARK).write_bytes(_identity(pack) + b"\n")
     except OSError as error:
         reason = f"{error.filename or folder} cannot be written: {error.strerror or error}"
         return CompileCache(directory=None, reason=reason, failed=True)
@@ -77,8 +77,14 @@ def _root() -> Path:
 
 
 def _key(pack: PackOrigin, circumstances: Mapping[str, str]) -> str:
-    parts = [pack.name, pack.path, _processor(), *map("=".join, sorted(circumstances.items()))]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
+    parts = [_processor(), *map("=".join, sorted(circumstances.items()))]
+    known = b"\0".join([_identity(pack), *map(os.fsencode, parts)])
+    return hashlib.sha256(known).hexdigest()[:20]
+
+
+def _identity(pack: PackOrigin) -> bytes:
+    """What tells a pack from others of its name: a relative path means another one elsewhere."""
+    return os.fsencode(f"{pack.name} {Path(pack.path).resolve()}")
 
 
 def _processor() -> str:

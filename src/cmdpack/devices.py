@@ -30,20 +30,22 @@ def find_devices(
     Raises `UnavailableError`, in one sentence, where JAX cannot start: no such platform, a bad
     `XLA_FLAGS`, no JAX at all.
     """
+    whole = {**os.environ, **environment}
+    asked = platform or whole.get("JAX_PLATFORMS")
     done = children.ask(
         children.in_user_python(python.executable, "devices"),
         "",
         timeout=_ANSWER_SECONDS,
-        environment={**os.environ, **environment},
+        environment=whole,
     )
     try:
-        answer = json.loads(done.stdout)
-    except ValueError:
+        answer = json.loads(done.stdout.splitlines()[-1])  # a Python may print when it starts
+    except (IndexError, ValueError):
         name = signal.Signals(-done.returncode).name if done.returncode < 0 else "exit"
         failure = Failure(type=name, message=done.stderr.strip() or "ended without an answer")
-        raise _unavailable(failure, python, platform) from None
+        raise _unavailable(failure, python, asked) from None
     if "error" in answer:
-        raise _unavailable(_failure(answer["error"]), python, platform)
+        raise _unavailable(_failure(answer["error"]), python, asked)
     return DeviceReport(
         python=python,
         platform=answer["platform"],

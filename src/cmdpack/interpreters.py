@@ -8,8 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import Field
+
 from cmdpack import children
-from cmdpack.errors import InputError, UsageError
+from cmdpack.errors import CmdpackError, InputError, UsageError
+from cmdpack.nouns import Noun
 from cmdpack.plan import Command, PythonFacts
 from cmdpack.planner import CodeFacts, planned_path
 
@@ -25,6 +28,18 @@ class Candidate(NamedTuple):
     because: str
 
 
+class _Answer(Noun):
+    """What `child/facts.py` writes, in a Python that may be anything."""
+
+    executable: str | None
+    version: str = Field(pattern=r"^\d+\.\d+")
+    implementation: str
+    versions: dict[str, str]
+    has_jax: bool
+    accelerators: tuple[str, ...]
+    examples: dict[str, CodeFacts]
+
+
 class Examination(NamedTuple):
     """What one Python says of itself, whether it can import JAX, and its view of every example."""
 
@@ -38,30 +53,33 @@ def choose(
 ) -> Examination:
     """Examine the Python that the user named, else the active environment's, else our own.
 
-    The active environment (`VIRTUAL_ENV`, `CONDA_PREFIX`) is taken only if it has JAX. Raises
-    `UsageError` for a program that is not a Python of a supported version, `InputError` for one
-    that cannot be started.
+    The active environment (`VIRTUAL_ENV`, `CONDA_PREFIX`) is taken only if it has JAX; where it is
+    passed over, the reason is told. Raises `UsageError` for a program that is not a Python of a
+    supported version, `InputError` for one that cannot be started.
     """
-    found: Examination | None = None
-    for candidate in _candidates(named, environment):
-        found = examine(candidate, commands)
-        if found.has_jax:
-            break
-    if found is None:
-        raise AssertionError("cmdpack's own Python is always a candidate")
-    return found
-
-
-def _candidates(named: str | None, environment: Mapping[str, str]) -> Iterator[Candidate]:
     if named is not None:
-        yield Candidate(_program(named), "--python")
-        return
+        return examine(Candidate(_program(named), "--python"), commands)
+    passed_over = ""
+    for variable, python in _active(environment):
+        try:
+            found = examine(Candidate(python, f"the active environment ({variable})"), commands)
+        except CmdpackError as error:
+            passed_over += f"; {python} ({variable}) {error.message}"
+        else:
+            if found.has_jax:
+                return found
+            passed_over += f"; {python} ({variable}) has no JAX"
+    because = f"the Python that runs cmdpack{passed_over}"
+    return examine(Candidate(sys.executable, because), commands)
+
+
+def _active(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The Pythons of active environments other than our own, and what says that they are."""
     for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
         if folder := environment.get(variable):
             python = Path(folder, "bin", "python")
             if python.is_file() and Path(folder).resolve() != Path(sys.prefix).resolve():
-                yield Candidate(str(python), f"the active environment ({variable})")
-    yield Candidate(sys.executable, "the Python that runs cmdpack")
+                yield variable, str(python)
 
 
 def _program(named: str) -> str:
@@ -88,7 +106,7 @@ def examine(candidate: Candidate, commands: Sequence[Command]) -> Examination:
     )
     lines = done.stdout.splitlines()
     try:
-        answer = json.loads(lines[-1])
+        answer = _Answer.model_validate_json(lines[-1])  # a Python may print when it starts
     except (IndexError, ValueError):
         raise UsageError(
             "does not answer as a Python 3.11 or newer would"
@@ -112,24 +130,22 @@ def _examples(commands: Sequence[Command]) -> Iterator[dict[str, Any]]:
                 }
 
 
-def _examination(candidate: Candidate, answer: dict[str, Any]) -> Examination:
-    version = answer["version"]
-    if tuple(map(int, version.split(".")[:2])) < _OLDEST:
+def _examination(candidate: Candidate, answer: _Answer) -> Examination:
+    if tuple(map(int, answer.version.split(".")[:2])) < _OLDEST:
         raise UsageError(
-            f"is Python {version}; examples run under Python 3.11 or newer",
+            f"is Python {answer.version}; examples run under Python 3.11 or newer",
             place=candidate.executable,
             help="name another Python with --python",
         )
     facts = PythonFacts(
-        executable=answer["executable"] or candidate.executable,
-        version=version,
-        implementation=answer["implementation"],
+        executable=answer.executable or candidate.executable,
+        version=answer.version,
+        implementation=answer.implementation,
         chosen_because=candidate.because,
-        versions=answer["versions"],
-        accelerators=tuple(answer["accelerators"]),
+        versions=answer.versions,
+        accelerators=answer.accelerators,
     )
-    code = {name: CodeFacts.model_validate(found) for name, found in answer["examples"].items()}
-    return Examination(facts, answer["has_jax"], code)
+    return Examination(facts, answer.has_jax, answer.examples)
 
 
 def shows_nvidia(root: Path = Path("/")) -> bool:

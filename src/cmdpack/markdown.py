@@ -217,7 +217,7 @@ def _block(lines: Sequence[str], start: int, end: int) -> FrontmatterBlock:
 def _late_frontmatter(lines: Sequence[str]) -> tuple[int, int] | None:
     """Find a frontmatter below stray text: two rules around keys, one of which is well known."""
     for start, line in enumerate(lines[:_LATEST_START]):
-        if line.startswith(("```", "~~~", "#")):
+        if line.startswith("#") or "```" in line or "~~~" in line:
             return None
         if _RULE.fullmatch(line):
             end = _closing_rule(lines, start)

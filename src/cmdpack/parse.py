@@ -2,7 +2,7 @@
 
 import hashlib
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -222,47 +222,47 @@ def _read_examples(infos: list[tuple[Fence, Info]]) -> Iterator[Example]:
         )
 
 
-def _read_sections(examples: tuple[Example, ...]) -> Iterator[Section]:
+def _read_sections(examples: Sequence[Example]) -> Iterator[Section]:
     numbers = count(1)
     for example in examples:
         if not example.runnable or not example.code.strip():
             continue
-        for title, kind, start, stop in _divide(example):
+        lines = example.code.split("\n")[: len(example.prefixes)]
+        for title, kind, start, stop in _divide(example, lines):
             yield Section(
                 id=f"s{next(numbers)}",
                 title=title,
                 kind=kind,
                 example=example.id,
-                span=_span_of_lines(example, start, stop),
+                span=_span_of_lines(example, lines, start, stop),
             )
 
 
-def _divide(example: Example) -> Iterator[tuple[str, SectionKind, int, int]]:
+def _divide(example: Example, lines: Sequence[str]) -> Iterator[tuple[str, SectionKind, int, int]]:
     """Yield title, kind, and first and last line (exclusive) of each section of the code."""
-    lines = example.code.split("\n")[: len(example.prefixes)]
     banners = find_banners(example.code)
-    first = banners[0].line if banners else len(lines)
     setup = "setup" in example.directives
-    title = plain_title(example.heading or "")
+    title = plain_title(example.heading or "") or "Setup"
     if not banners:
-        yield title or "Setup", "setup" if setup else "heading", 0, first
-    elif any(line.strip() and not line.lstrip().startswith("#") for line in lines[:first]):
-        yield title or "Setup", "setup", 0, first
-    for banner, stop in zip(banners, [*(b.line for b in banners[1:]), len(lines)], strict=False):
+        yield title, "setup" if setup else "heading", 0, len(lines)
+        return
+    first = banners[0].line
+    if any(line.strip() and not line.lstrip().startswith("#") for line in lines[:first]):
+        yield title, "setup", 0, first
+    for banner, stop in zip(banners, [*(b.line for b in banners[1:]), len(lines)], strict=True):
         yield banner.title, "setup" if setup else "banner", banner.line, stop
 
 
-def _span_of_lines(example: Example, start: int, stop: int) -> Span:
-    """Return the span in the file of the code lines from `start` to before `stop`."""
-    lines = example.code.split("\n")[:stop]
-    while start < len(lines) - 1 and not lines[start].strip():
-        start += 1
-    last = len(lines) - 1
-    while last > start and not lines[last].strip():
+def _span_of_lines(example: Example, lines: Sequence[str], start: int, stop: int) -> Span:
+    """Return the span in the file of the code lines from `start` to before `stop`, less blanks."""
+    first, last = start, stop - 1
+    while first < last and not lines[first].strip():
+        first += 1
+    while last > first and not lines[last].strip():
         last -= 1
     return Span(
-        line=example.line + start,
-        column=max(example.prefixes[start], 0) + 1,
+        line=example.line + first,
+        column=max(example.prefixes[first], 0) + 1,
         end_line=example.line + last,
         end_column=example.prefixes[last] + len(lines[last]) + 1,
     )

@@ -114,7 +114,7 @@ class CompileCache(Noun):
 class Note(Noun):
     """One sentence about the run as a whole."""
 
-    code: Literal["cache", "device", "leftover", "not-clean", "plugin", "selection"]
+    code: Literal["cache", "content", "device", "leftover", "not-clean", "plugin", "selection"]
     message: str
 
 

@@ -25,6 +25,7 @@ from cmdpack.spec import Example, Section
 
 DEFAULT_TIMEOUT = 600.0
 _TRUST: tuple[Trust, ...] = ("user", "plugin", "built-in")  # from the lowest
+_CUT_SHORT = {"MD001"}  # readable, but what would run may be half of what its author wrote
 _GPUS = ("cuda", "rocm")
 _EXTRAS = {"cuda": "jax[cuda13]", "rocm": "jax[rocm7-local]", "tpu": "jax[tpu]"}
 
@@ -76,7 +77,7 @@ def admit(commands: Sequence[Command], sandbox: str) -> Trust:
     """
     for command in commands:
         for diagnostic in command.spec.diagnostics:
-            if diagnostic.severity == "error":
+            if diagnostic.severity == "error" or diagnostic.code in _CUT_SHORT:
                 raise _unusable(diagnostic, command)
     trust = min((command.pack.trust for command in commands), key=_TRUST.index)
     if sandbox == "partial":
@@ -96,7 +97,7 @@ def admit(commands: Sequence[Command], sandbox: str) -> Trust:
 
 
 def _unusable(diagnostic: Diagnostic, command: Command) -> ContentError:
-    others = sum(d.severity == "error" for d in command.spec.diagnostics) - 1
+    others = sum(d.severity == "error" for d in command.spec.diagnostics if d is not diagnostic)
     more = f" (and {others} more)" if others else ""
     return ContentError(
         f"[{diagnostic.code}] {diagnostic.message}{more}",
@@ -190,7 +191,7 @@ def make_plan(  # noqa: PLR0913 - a plan holds everything that a run depends on
         trust=trust,
         cache=cache,
         environment=dict(environment),
-        notes=(*_notes(target, arguments), *notes),
+        notes=(*_content_notes(commands), *_notes(target, arguments), *notes),
     )
 
 
@@ -255,6 +256,16 @@ def _units(command: str, facts: CodeFacts, sections: Sequence[Section]) -> Itera
         )
 
 
+def _content_notes(commands: Sequence[Command]) -> Iterator[Note]:
+    """One note for each file in which something odd was read in the only sensible way."""
+    for command in commands:
+        if found := command.spec.diagnostics:
+            path = command.spec.path
+            more = f"; {len(found) - 1} more: `cmdpack show {path}`" if found[1:] else ""
+            message = f"{found[0].place}: {found[0].message} ({found[0].code}){more}"
+            yield Note(code="content", message=message)
+
+
 def _notes(target: Command, arguments: Arguments) -> Iterator[Note]:
     """What the user should know of the options that were given: in this version all is run."""
     told: dict[str, list[str]] = {}
@@ -283,10 +294,26 @@ def device_notes(
     python: PythonFacts, environment: Mapping[str, str], *, nvidia: bool
 ) -> list[Note]:
     """What should be said where a machine has an NVIDIA device that its JAX cannot use."""
-    if not nvidia or "cuda" in python.accelerators or "JAX_PLATFORMS" in environment:
+    if not nvidia or "cuda" in python.accelerators or environment.get("JAX_PLATFORMS"):
         return []
     message = (
         f"this machine shows an NVIDIA device, but the JAX of {python.executable} has no CUDA "
         f"plugin: the run is on the CPU (install {_EXTRAS['cuda']} there to change that)"
     )
+    return [Note(code="device", message=message)]
+
+
+def fallback_notes(
+    python: PythonFacts, environment: Mapping[str, str], platform: str | None
+) -> list[Note]:
+    """What should be said where JAX started the CPU though something better was to be had.
+
+    `platform` is the one that JAX started, `environment` what it was started with.
+    """
+    named = environment.get("JAX_PLATFORMS", "")
+    first = named.partition(",")[0].strip() or next(iter(python.accelerators), "cpu")
+    if platform != "cpu" or first == "cpu":
+        return []
+    wanted = f"JAX_PLATFORMS={named}" if named else f"an installed plugin for {first}"
+    message = f"JAX fell back to the CPU in spite of {wanted}: it could not start {first}"
     return [Note(code="device", message=message)]

@@ -164,7 +164,7 @@ def _read_path(word: str, registry: Registry) -> Command:
             f"{word} is a folder, not a command file",
             help=f"name a file in it, or use its commands by name with --pack {word}",
         )
-    if not path.is_file():
+    if not path.exists():
         raise _no_file(path, word, registry)
     origin = PackOrigin(
         name=path.resolve().parent.name, path=str(path), trust="user", source=str(path)

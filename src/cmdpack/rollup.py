@@ -66,12 +66,13 @@ def command(planned: PlannedCommand, units: Sequence[UnitResult]) -> CommandResu
 
 
 def run(commands: Sequence[CommandResult], end: Outcome | None) -> Outcome:
-    """The verdict on a run: the first bad outcome of a command, else of the end, else the target's.
+    """The verdict on a run: the worst bad outcome of its commands and its end, else the target's.
 
     A dependency without a line of Python does not count.
     """
-    bad = (it.outcome for it in commands if it.outcome not in {"ok", "skipped"})
-    return next(bad, None) or end or commands[-1].outcome
+    bad = [it.outcome for it in commands if it.outcome not in {"ok", "skipped"}]
+    bad += [end] if end is not None else []
+    return min(bad, key=_rank, default=commands[-1].outcome)
 
 
 def evidence(units: Sequence[UnitResult]) -> Evidence:
@@ -98,4 +99,8 @@ def timing(units: Sequence[UnitResult], *, total: float, cpu: float | None) -> T
 
 def _worst(units: Sequence[UnitResult]) -> UnitResult:
     """The unit that decides, the first of its kind: failed-like, blocked, skipped, then ok."""
-    return min(units, key=lambda unit: _RANK.get(unit.outcome, 0))
+    return min(units, key=lambda unit: _rank(unit.outcome))
+
+
+def _rank(outcome: Outcome) -> int:
+    return _RANK.get(outcome, 0)

@@ -128,7 +128,8 @@ class Supervision:
         if not data:
             self._selector.unregister(key.fd)
             os.close(key.fd)
-        shown, self._native_left = data[: self._native_left], self._native_left - len(data)
+        shown = data[: max(self._native_left, 0)]
+        self._native_left -= len(data)
         if text := decoder.decode(shown, final=not data):
             yield Native(stream, text)
         if self._native_left < 0:

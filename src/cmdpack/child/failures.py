@@ -14,6 +14,9 @@ _FRAMES = 40  # of a deep recursion, so many of its outer and of its inner frame
 _FILTER_NOTE = "JAX has removed its internal frames"
 
 
+_getline = linecache.getline  # looked up now: user code may replace it
+
+
 class SpawnError(RuntimeError):
     """An example tried to start a Python process that would import the Markdown file."""
 
@@ -74,8 +77,8 @@ def _frame(level: TracebackType, documents: Collection[str]) -> dict[str, Any]:
     code = level.tb_frame.f_code
     line = level.tb_lineno or 0  # instructions that the compiler adds may have none
     end_line, column, end_column = _position(code, level.tb_lasti)
-    source = linecache.getline(code.co_filename, line)
-    end_source = linecache.getline(code.co_filename, end_line or line)
+    source = _getline(code.co_filename, line)
+    end_source = _getline(code.co_filename, end_line or line)
     return {
         "file": code.co_filename,
         "line": line,

@@ -8,29 +8,44 @@ import atexit
 import builtins
 import contextlib
 import importlib.machinery
+import itertools
 import linecache
 import os
 import sys
 import threading
 import types
 import warnings
+from collections.abc import Iterator, Sequence
 from time import perf_counter
-from typing import Any, NoReturn, TextIO
+from typing import Any, NamedTuple, NoReturn, TextIO
 
 from . import failures, streams, units, wire
 from .jaxwatch import JaxWatch
 
-_WARNINGS = 200  # records; a loop that warns must not fill the journal
+_WARNINGS = 200  # records; a loop that warns must not fill the journal: the others are output
 _FUTURES = sum(
     getattr(__import__("__future__"), name).compiler_flag
     for name in __import__("__future__").all_feature_names
 )
 
 
+_HERE = os.path.dirname(__file__)
+_getpid = os.getpid  # looked up now: user code may replace it
+
+
 def main(arguments: list[str]) -> None:
     """Run the request in the channel whose descriptor is the first argument."""
     memory = wire.attach(int(arguments[0]))
     Runner(wire.Writer(memory), wire.request_of(memory)).run()
+
+
+class Step(NamedTuple):
+    """A unit that is ready to run: its name in reports, and what compiling it warned of."""
+
+    name: str
+    unit: units.Unit
+    code: types.CodeType
+    warned: Sequence[warnings.WarningMessage]
 
 
 class Runner:
@@ -40,16 +55,16 @@ class Runner:
         self._writer = writer
         self._commands = request["commands"]
         self._documents = {command["file"] for command in self._commands}
-        self._leader = os.getpid()
+        self._leader = _getpid()
         self._warned = 0
-        self._flags = 0
+        self._place = ("", 0)
 
     def run(self) -> NoReturn:
         """Run every unit until one fails, then what was registered for the exit, and report."""
         self._report({"record": "hello", "pid": self._leader, "python": sys.version.split()[0]})
         self._native = streams.NativeOutput()
         self._recorder = streams.Recorder(self._writer, self._output_limit)
-        self._streams = streams.install(self._recorder)
+        streams.install(self._recorder)
         self._show_warning = warnings.showwarning
         warnings.showwarning = self._warn
         self._main = _main_module()
@@ -62,57 +77,55 @@ class Runner:
         os._exit(0)
 
     def _run_commands(self) -> str | None:
-        for command in self._commands:
+        # Everything is compiled before anything runs, and so before user code can interfere.
+        programs = [(command, [*_steps(command)]) for command in self._commands]
+        for command, steps in programs:
             file = command["file"]
             self._main.__file__ = file
             sys.argv = [file]
             linecache.cache[file] = _lines_of(command)
-            self._flags = 0
-            for example in command["examples"]:
-                if (stopped := self._run_example(example, file)) is not None:
+            for step in steps:
+                if (stopped := self._run_step(step, file)) is not None:
                     return stopped
         return None
 
-    def _run_example(self, example: dict[str, Any], file: str) -> str | None:
-        """Run the units of one example. Returns why the run stops, or None."""
-        place = units.Place(example["line"], example["prefixes"])
-        _, found = units.parse(example["code"], file, place)
-        for unit, name in zip(found, example["units"], strict=True):
-            self._report({"record": "unit-started", "unit": name})
-            verdict = self._run_unit(unit, file)
-            self._report({"record": "unit-finished", "unit": name, **verdict})
-            if verdict["outcome"] != "ok" or verdict["exited"]:
-                return "exited" if verdict["exited"] else "failed"
-        return None
+    def _run_step(self, step: Step, file: str) -> str | None:
+        """Run one unit and report on it. Returns why the run stops, or None."""
+        self._place = (file, step.unit.line)
+        self._report({"record": "unit-started", "unit": step.name})
+        verdict = self._run_unit(step)
+        self._report({"record": "unit-finished", "unit": step.name, **verdict})
+        if verdict["outcome"] == "ok" and not verdict["exited"]:
+            return None
+        return "exited" if verdict["exited"] else "failed"
 
-    def _run_unit(self, unit: units.Unit, file: str) -> dict[str, Any]:
+    def _run_unit(self, step: Step) -> dict[str, Any]:
         error: BaseException | None = None
         devices: tuple[str, ...] = ()
         start = perf_counter()
         try:
-            exec(self._compile(unit.node, file), self._main.__dict__)
+            for found in step.warned:
+                place = (found.filename, found.lineno)
+                warnings.warn_explicit(found.message, found.category, *place)
+            exec(step.code, self._main.__dict__)
             devices = self._jax.settle()
         except BaseException as raised:
+            if _getpid() != self._leader:
+                raise  # a forked child ends as it would have without us, with its own status
             error = raised
         seconds = perf_counter() - start
         self._flush()
-        return {**self._verdict(error), **self._costs(unit.node, seconds), "devices": devices}
-
-    def _compile(self, node: ast.stmt, file: str) -> types.CodeType:
-        """Compile one statement; `__future__` imports hold for the statements after them."""
-        # A leading `pass` keeps a lone string from becoming the module's docstring.
-        module = ast.Module([ast.Pass(lineno=node.lineno, col_offset=0), node], type_ignores=[])
-        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
-            module.body.pop(0)
-        code: types.CodeType = compile(module, file, "exec", flags=self._flags, dont_inherit=True)
-        self._flags |= code.co_flags & _FUTURES
-        return code
+        taken = self._jax.take()
+        if isinstance(step.unit.node, (ast.Import, ast.ImportFrom)):
+            taken["import_seconds"] = seconds
+        return {**self._verdict(error), "seconds": seconds, **taken, "devices": devices}
 
     def _verdict(self, error: BaseException | None) -> dict[str, Any]:
         if error is None:
             return {"outcome": "ok", "kind": None, "error": None, "exited": False}
         exited = isinstance(error, SystemExit)
-        if exited and getattr(error, "code", None) in {None, 0}:
+        status = getattr(error, "code", None)  # anything at all
+        if exited and (status is None or (isinstance(status, int) and status == 0)):
             return {"outcome": "ok", "kind": None, "error": None, "exited": True}
         outcome, kind = failures.outcome_of(error)
         return {
@@ -121,12 +134,6 @@ class Runner:
             "error": failures.describe(error, self._documents),
             "exited": exited,
         }
-
-    def _costs(self, node: ast.stmt, seconds: float) -> dict[str, Any]:
-        taken = self._jax.take()
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            taken["import_seconds"] = seconds
-        return {"seconds": seconds, **taken}
 
     def _warn(  # noqa: PLR0913, PLR0917 - the signature is Python's
         self,
@@ -138,9 +145,11 @@ class Runner:
         line: str | None = None,
     ) -> None:
         """Stand in for `warnings.showwarning`: a warning is a record, not a line of output."""
-        if file is not None or os.getpid() != self._leader:
+        if os.path.dirname(filename) == _HERE:  # its `stacklevel` goes beyond the example
+            filename, lineno = self._place
+        if file is not None or _getpid() != self._leader or self._warned == _WARNINGS:
             self._show_warning(message, category, filename, lineno, file, line)
-        elif self._warned < _WARNINGS:
+        else:
             self._warned += 1
             self._recorder.flush()
             text = str(message)[:2000]
@@ -155,11 +164,11 @@ class Runner:
             )
 
     def _flush(self) -> None:
-        for stream in self._streams:
-            with contextlib.suppress(OSError, ValueError):  # closed by the example
+        for stream in (sys.stdout, sys.stderr):  # which may be the example's own by now
+            with contextlib.suppress(Exception):
                 stream.flush()
-        if os.getpid() == self._leader:
-            self._recorder.flush()
+        if _getpid() == self._leader:
+            self._recorder.finish()
             self._native.drain()
 
     def _wind_down(self) -> None:
@@ -174,12 +183,41 @@ class Runner:
 
     def _report(self, record: wire.Record) -> None:
         """Append a record. A forked child that goes on with the examples reports nothing."""
-        if os.getpid() == self._leader:
+        if _getpid() == self._leader:
             self._writer.append(record)
 
     def _output_limit(self) -> NoReturn:
         self._writer.append({"record": "output-limit"})
         os._exit(1)
+
+
+def _steps(command: dict[str, Any]) -> Iterator[Step]:
+    """Compile the units of a command; its `__future__` imports hold for all that comes after."""
+    flags = 0
+    for example in command["examples"]:
+        place = units.Place(example["line"], example["prefixes"])
+        codes: list[types.CodeType] = []
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            _, found = units.parse(example["code"], command["file"], place)
+            for unit in found:
+                codes.append(_compile(unit.node, command["file"], flags, first=not codes))
+                flags |= codes[-1].co_flags & _FUTURES
+        warned = [[w for w in caught if _first_to_hold(w.lineno, found) is u] for u in found]
+        yield from itertools.starmap(Step, zip(example["units"], found, codes, warned, strict=True))
+
+
+def _first_to_hold(line: int, found: Sequence[units.Unit]) -> units.Unit | None:
+    return next((unit for unit in found if unit.line <= line <= unit.end_line), None)
+
+
+def _compile(node: ast.stmt, file: str, flags: int, *, first: bool) -> types.CodeType:
+    future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
+    # Only at its beginning is a lone string the module's docstring.
+    guard = [] if first or future else [ast.Pass(lineno=node.lineno, col_offset=0)]
+    module = ast.Module([*guard, node], type_ignores=[])
+    code: types.CodeType = compile(module, file, "exec", flags=flags, dont_inherit=True)
+    return code
 
 
 class _MainSpec(importlib.machinery.ModuleSpec):
@@ -218,11 +256,14 @@ def _main_module() -> types.ModuleType:
 def _lines_of(command: dict[str, Any]) -> tuple[int, None, list[str], str]:
     """An entry for `linecache`: the Markdown file's lines, those that are not code left blank.
 
-    So `inspect` can parse it as Python. Without a modification time it is never thrown out.
+    So `inspect` can parse it as Python, that of an indented fence as the body of an `if` that
+    stands where the fence begins. Without a modification time the entry is never thrown out.
     """
     lines: list[str] = []
     for example in command["examples"]:
         lines += ["\n"] * (example["line"] - 1 - len(lines))
+        if lines and any(example["prefixes"]):
+            lines[-1] = "if True:\n"
         pairs = zip(example["code"].split("\n"), example["prefixes"], strict=False)
         lines += [" " * prefix + line + "\n" for line, prefix in pairs]
     return sum(map(len, lines)), None, lines, command["file"]

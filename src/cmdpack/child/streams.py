@@ -13,14 +13,14 @@ import termios
 import threading
 from collections.abc import Callable
 from time import perf_counter, sleep
-from typing import TextIO
 
 from .wire import PENDING_CAPACITY, RESERVE, ChannelFullError, Writer
 
 LIMIT = 8 * 1024 * 1024
 """Bytes that the examples of one run may print."""
 
-_INTERVAL = 0.02  # seconds between records, unless a line has waited that long
+_INTERVAL = 0.02  # seconds between records, when there are many
+_BURST = 200  # records that may be made without waiting
 _DRAIN = 0.2  # seconds to wait for cmdpack to take what native code wrote, at the end of a unit
 _CHUNK = 256 * 1024
 _SWITCH = 200  # bytes of the limit that a change between the streams costs: it makes a record
@@ -29,6 +29,7 @@ _NAMES = {1: "stdout", 2: "stderr"}
 # Looked up now: user code may replace them.
 _getpid = os.getpid
 _write_some = os.write
+_fstat = os.fstat
 
 
 class Recorder:
@@ -47,6 +48,7 @@ class Recorder:
         self._held = bytearray()
         self._left = LIMIT
         self._flushed = 0.0
+        self._credit, self._counted = float(_BURST), 0.0
 
     def write(self, stream: int, data: bytes) -> None:
         """Take `data` printed to `stream`, 1 or 2. When it is too much, `overflow` is called."""
@@ -69,9 +71,23 @@ class Recorder:
                 self._held += data
                 if perf_counter() - self._flushed > _INTERVAL:
                     self.flush()
+                elif data.endswith(b"\n"):
+                    self.show()
             if excess:
                 self.flush()
                 self._overflow()
+
+    def show(self) -> None:
+        """Make a record of what is held, so that it is seen now, unless there were too many."""
+        if _getpid() != self._leader:
+            return
+        with self._lock:
+            now = perf_counter()
+            self._credit = min(_BURST, self._credit + (now - self._counted) / _INTERVAL)
+            self._counted = now
+            if self._credit >= 1:
+                self._credit -= 1
+                self.flush()
 
     def flush(self) -> None:
         """Make a record of what is held."""
@@ -118,18 +134,18 @@ class _Stream(io.RawIOBase):
         self._recorder.write(self._number, bytes(view))
         return len(view)
 
+    def flush(self) -> None:
+        self._recorder.show()
 
-def install(recorder: Recorder) -> list[TextIO]:
-    """Replace `sys.stdout` and `sys.stderr`, and return what they are now."""
-    streams: list[TextIO] = []
+
+def install(recorder: Recorder) -> None:
+    """Replace `sys.stdout` and `sys.stderr`."""
     for number, errors in ((1, "surrogateescape"), (2, "backslashreplace")):
         raw = _Stream(recorder, number)
         # Nothing is kept in the stream: what was printed before a crash must not be lost.
         stream = io.TextIOWrapper(raw, "utf-8", errors, write_through=True)
-        streams.append(stream)
         for name in (_NAMES[number], f"__{_NAMES[number]}__"):
             setattr(sys, name, stream)
-    return streams
 
 
 def _write_through(descriptor: int, data: bytes) -> None:
@@ -168,7 +184,7 @@ class NativeOutput:
 
 def _identity(descriptor: int) -> tuple[int, int] | None:
     try:
-        status = os.fstat(descriptor)
+        status = _fstat(descriptor)
     except OSError:
         return None
     return status.st_dev, status.st_ino

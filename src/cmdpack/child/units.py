@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-
 _PLACED = (
     ast.stmt,
     ast.expr,

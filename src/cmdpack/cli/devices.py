@@ -30,7 +30,10 @@ def command(
     write(table([head, *rows], width=line_width(), flexible=2))
     write(_python(report))
     own = {**os.environ, **environment}
-    notes = planner.device_notes(facts, own, nvidia=interpreters.shows_nvidia())
+    notes = [
+        *planner.device_notes(facts, own, nvidia=interpreters.shows_nvidia()),
+        *planner.fallback_notes(facts, own, report.platform),
+    ]
     write_notes(note.message for note in notes)
     return ExitCode.OK
 

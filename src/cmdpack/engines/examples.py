@@ -52,7 +52,7 @@ def _attempt(account: Account, control: Control) -> Iterator[Event]:
     for signal in supervision.signals(control):
         match signal:
             case Recorded(record):
-                yield from account.take(record)
+                yield from account.take(record, cancelled=control.cancelled > 0)
             case Native(stream, text):
                 yield from account.take_native(stream, text)
             case Ended():

@@ -6,6 +6,7 @@ from cmdpack.result import Failure, Frame, UnitResult
 from cmdpack.terminal import one_line, printable
 
 _MESSAGE_LINES = 12
+_FRAMES = 4  # at either end
 
 
 def lines(unit: UnitResult, *, all_frames: bool = False) -> Iterator[str]:
@@ -16,13 +17,12 @@ def lines(unit: UnitResult, *, all_frames: bool = False) -> Iterator[str]:
     failure = unit.error
     if failure is None:
         if unit.outcome not in {"ok", "skipped"}:
-            yield f"{unit.outcome}: {_place(unit, unit.line, unit.column)}: {unit.reason}"
+            place = _place(unit, unit.line, unit.column)
+            yield f"{unit.outcome}: {place}: {one_line(unit.reason or '')}"
         return
     line, column = failure.line or unit.line, failure.column or unit.column
     yield f"{unit.outcome}: {printable(failure.type)} at {_place(unit, line, column)}"
-    for frame in failure.frames:
-        if all_frames or frame.origin == "example":
-            yield from _frame(frame)
+    yield from _frames(failure, all_frames=all_frames)
     yield from _message(failure)
     if unit.reason is not None:
         yield f"  {printable(unit.reason)}"
@@ -33,6 +33,17 @@ def lines(unit: UnitResult, *, all_frames: bool = False) -> Iterator[str]:
 
 def _place(unit: UnitResult, line: int, column: int) -> str:
     return f"{printable(unit.file)}:{line}:{column}"
+
+
+def _frames(failure: Failure, *, all_frames: bool) -> Iterator[str]:
+    """The example's own frames; of a deep recursion, those where it begins and where it ends."""
+    frames = [it for it in failure.frames if all_frames or it.origin == "example"]
+    hidden = 0 if all_frames else max(0, len(frames) - 2 * _FRAMES)
+    for index, frame in enumerate(frames):
+        if not hidden or not _FRAMES <= index < _FRAMES + hidden:
+            yield from _frame(frame)
+        elif index == _FRAMES:
+            yield f"  ... {hidden} more frames, all with -v"
 
 
 def _frame(frame: Frame) -> Iterator[str]:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from cmdpack.report.text import TextReport
 from cmdpack.result import Event, RunStarted, SectionStarted, UnitFinished
-from cmdpack.terminal import one_line
+from cmdpack.terminal import one_line, printable
 
 _STYLES = {"ok:": "green", "failed:": "red", "note:": "yellow"}
 
@@ -43,5 +43,5 @@ def follow(events: Iterable[Event], report: TextReport) -> Iterator[Event]:
                 case UnitFinished():
                     progress.advance(task)
             for line in report.lines(event):
-                console.print(Text(line, style=_STYLES.get(line.partition(" ")[0], "")))
+                console.print(Text(printable(line), style=_STYLES.get(line.partition(" ")[0], "")))
             yield event

@@ -81,7 +81,7 @@ def _ending(result: RunResult) -> Iterator[str]:
     """The last lines: anything that went wrong outside a unit, then the evidence."""
     judged = {unit.outcome for unit in result.units}
     if result.outcome not in {"ok", *judged}:
-        yield f"{result.outcome}: {result.reason}"
+        yield f"{result.outcome}: {one_line(result.reason or '')}"
     yield evidence(result)
 
 
@@ -109,4 +109,6 @@ def _devices(result: RunResult) -> str:
         return "no device used"
     kinds = ", ".join(dict.fromkeys(device.kind for device in result.devices))
     used = len(result.evidence.devices_used)
+    if not used:  # what ran left no array behind: that tells nothing of what it ran on
+        return f"{result.platform}: {result.device_count} devices ({kinds})"
     return f"{result.platform}: {used} of {result.device_count} devices used ({kinds})"

@@ -1,0 +1,89 @@
+"""Holds cmdpack against a real command file that the repository does not contain.
+
+python .ci/seed.py CMDPACK FILE
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_COUNTS = {
+    "options": 8,
+    "fences": 12,
+    "runnable": 1,
+    "banner sections": 5,
+    "workflows": 8,
+    "groups": 4,
+    "agents": 12,
+    "teams": 6,
+}
+_FAILING_LINE = 304
+_SPELLING = "functools.partial(pmap, axis_name='devices')"
+
+
+def main() -> int:
+    """Check everything, say what differs. Returns 1 if anything does."""
+    program, file = sys.argv[1], Path(sys.argv[2])
+    before = _digest(file)
+    problems = [*_reading(program, file), *_running(program, file)]
+    if _digest(file) != before:
+        problems.append("the file was changed")
+    print("\n".join(problems) or f"{file.name}: read, run and left alone, as expected")
+    return int(bool(problems))
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _reading(program: str, file: Path) -> Iterator[str]:
+    spec = _json(program, "show", "--json", str(file), status=0)["command"]["spec"]
+    runnable = [it for it in spec["examples"] if it["language"] in {"python", "py", "python3"}]
+    found = {
+        "options": len(spec["options"]),
+        "fences": len(spec["examples"]),
+        "runnable": len(runnable),
+        "banner sections": sum(it["kind"] == "banner" for it in spec["sections"]),
+        "workflows": len(spec["workflows"]),
+        "groups": len(spec["related_groups"]),
+        "agents": len(spec["agents"]),
+        "teams": len(spec["teams"]),
+    }
+    for name, count in _COUNTS.items():
+        if found[name] != count:
+            yield f"{found[name]} {name} instead of {count}"
+
+
+def _running(program: str, file: Path) -> Iterator[str]:
+    result = _json(program, "run", "--sandbox", "off", "--json", str(file), status=1)
+    names = [command["name"] for command in result["commands"]]
+    if names != ["jax-init", "jax-essentials"]:
+        yield f"the commands {names} ran"
+    own = [section for section in result["sections"] if section["command"] == "jax-essentials"]
+    banners = own[1:4]  # after the set-up, which has no banner
+    if [section["outcome"] for section in banners] != ["ok"] * 3:
+        yield f"the first three sections are {banners}"
+    failed = [unit for unit in result["units"] if unit["outcome"] == "failed"]
+    errors = [(unit["error"]["type"], unit["error"]["line"]) for unit in failed]
+    if errors != [("TypeError", _FAILING_LINE)]:
+        yield f"the failures are {errors}"
+    elif _SPELLING not in (failed[0]["error"]["advice"] or {}).get("next_step", ""):
+        yield f"the advice is {failed[0]['error']['advice']}"
+
+
+def _json(program: str, *arguments: str, status: int) -> dict[str, Any]:
+    done = subprocess.run(
+        [program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode != status:
+        sys.exit(f"{' '.join(arguments)}: exit code {done.returncode}\n{done.stderr}")
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+if __name__ == "__main__":
+    sys.exit(main())

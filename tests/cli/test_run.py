@@ -1,0 +1,431 @@
+"""``cmdpack run``, as a user types it, with examples that need no JAX."""
+
+import itertools
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from pydantic import TypeAdapter
+
+from cmdpack.plan import Plan
+from cmdpack.result import Event, RunResult
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+Write = Callable[..., Path]
+
+NO_SANDBOX = ("run", "--sandbox", "off")
+
+
+# The forms of a report
+
+
+def test_text_shows_titles_output_and_one_line_of_evidence(
+    cmdpack: Cli, command_file: Write
+) -> None:
+    path = command_file("print('one')\nprint('two')", "import sys\nprint('three', file=sys.stderr)")
+    done = cmdpack(*NO_SANDBOX, path)
+    assert (done.returncode, done.stderr) == (0, "")
+    head, *middle, evidence = done.stdout.splitlines()
+    assert head == f"sample ({path.parent.name}, {path}, asked for)"
+    assert middle == ["  Sample", "    one", "    two", "  Sample", "    three"]
+    assert re.fullmatch(
+        r"ok: sample: 2 of 2 sections, 4 of 4 units; 0 executables \(0 from the cache\); "
+        r"no device used; \d+\.\d\d s: import 0\.\d\d, compile 0\.00, run 0\.\d\d; .*"
+        rf"Python {sys.version.split()[0]} \({re.escape(sys.executable)}\); sandbox off",
+        evidence,
+    )
+
+
+def test_verbose_reports_every_unit(cmdpack: Cli, command_file: Write) -> None:
+    path = command_file("x = 1\nprint(x)")
+    shown = cmdpack(*NO_SANDBOX, "-v", path).stdout
+    assert [line.split()[:2] for line in shown.splitlines() if line.startswith("    ok")] == [
+        ["ok", "8:1"],
+        ["ok", "9:1"],
+    ]
+
+
+def test_json_is_one_document_of_the_schema(cmdpack: Cli, command_file: Write) -> None:
+    path = command_file("print('\\x1b[31mred')\nx = 1")
+    done = cmdpack(*NO_SANDBOX, "--json", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    result = RunResult.model_validate_json(done.stdout)
+    assert json.loads(done.stdout) == json.loads(result.model_dump_json())
+    assert (result.outcome, result.command, result.sandbox) == ("ok", "sample", "off")
+    assert [unit.id for unit in result.units] == ["sample:8:1", "sample:9:1"]
+    assert result.units[0].printed[0].text == "\x1b[31mred\n"
+    assert result.python.chosen_because == "the Python that runs cmdpack"
+
+
+def test_json_of_a_failure(cmdpack: Cli, command_file: Write) -> None:
+    path = command_file("x = 1\nassert x == 2, 'no'\nprint('never')")
+    done = cmdpack(*NO_SANDBOX, "--json", path)
+    assert (done.returncode, done.stderr) == (1, "")
+    result = RunResult.model_validate_json(done.stdout)
+    assert [unit.outcome for unit in result.units] == ["ok", "failed", "skipped"]
+    failed = result.units[1]
+    assert failed.error is not None
+    assert (failed.file, failed.line, failed.error.type) == (str(path), 9, "AssertionError")
+    assert failed.kind == "assertion"
+
+
+def test_events_are_json_lines_that_end_with_the_result(cmdpack: Cli, command_file: Write) -> None:
+    done = cmdpack(*NO_SANDBOX, "--events", command_file("print('one')\n1 / 0"))
+    assert (done.returncode, done.stderr) == (1, "")
+    adapter: TypeAdapter[Event] = TypeAdapter(Event)
+    events = [adapter.validate_json(line) for line in done.stdout.splitlines()]
+    names = [event.event for event in events]
+    assert [name for name, _ in itertools.groupby(names)] == [
+        "run-started",
+        "command-started",
+        "section-started",
+        "unit-started",
+        "output",
+        "unit-finished",
+        "unit-started",
+        "unit-finished",
+        "section-finished",
+        "run-finished",
+    ]
+
+
+def test_events_come_while_the_run_goes_on(
+    command_file: Write, surroundings: dict[str, str]
+) -> None:
+    path = command_file("print('first')", "import time\ntime.sleep(60)")
+    words = [sys.executable, "-m", "cmdpack", *NO_SANDBOX, "--events", str(path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=surroundings) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if json.loads(line)["event"] == "output":
+                break
+        process.send_signal(signal.SIGINT)
+        rest = [json.loads(line) for line in process.stdout]
+    assert process.returncode == 130
+    assert rest[-1]["event"] == "run-finished"
+    assert rest[-1]["result"]["outcome"] == "cancelled"
+
+
+# The plan
+
+
+@pytest.fixture
+def tracing(command_file: Write, tmp_path: Path) -> Path:
+    """A command that leaves a file behind when it runs."""
+    return command_file(f"open({str(tmp_path / 'trace')!r}, 'w').close()")
+
+
+def test_a_plan_runs_nothing(cmdpack: Cli, tracing: Path, tmp_path: Path) -> None:
+    done = cmdpack(*NO_SANDBOX, "--plan", tracing)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("plan: sample\n")
+    assert f"1. sample (asked for) {tracing}\n" in done.stdout
+    assert "  Sample  lines 8-8  1 units  asked for\n" in done.stdout
+    assert not (tmp_path / "trace").exists()
+    assert cmdpack(*NO_SANDBOX, tracing).returncode == 0
+    assert (tmp_path / "trace").exists()
+
+
+def test_a_plan_as_json_holds_everything(cmdpack: Cli, tracing: Path, tmp_path: Path) -> None:
+    done = cmdpack(*NO_SANDBOX, "--timeout", "7", "--plan", "--json", tracing)
+    assert (done.returncode, done.stderr) == (0, "")
+    plan = Plan.model_validate_json(done.stdout)
+    assert json.loads(done.stdout) == json.loads(plan.model_dump_json())
+    assert (plan.timeout, plan.trust, plan.sandbox) == (7.0, "user", "off")
+    assert not (tmp_path / "trace").exists()
+
+
+def test_the_plan_that_a_run_starts_with_is_the_one_that_is_shown(
+    cmdpack: Cli, tracing: Path
+) -> None:
+    shown = json.loads(cmdpack(*NO_SANDBOX, "--plan", "--json", tracing).stdout)
+    started = json.loads(cmdpack(*NO_SANDBOX, "--events", tracing).stdout.splitlines()[0])
+    assert started["plan"] == shown
+
+
+# Exit codes
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome", "exit_code"),
+    [
+        ("x = 1", "ok", 0),
+        ("1 / 0", "failed", 1),
+        ("raise SystemExit(0)", "ok", 0),
+        ("raise SystemExit(3)", "failed", 1),
+        ("import os\nos._exit(0)", "crashed", 1),
+        ("raise KeyboardInterrupt", "failed", 1),
+        ("raise MemoryError", "out-of-memory", 1),
+    ],
+)
+def test_exit_codes(
+    cmdpack: Cli, command_file: Write, code: str, outcome: str, exit_code: int
+) -> None:
+    done = cmdpack(*NO_SANDBOX, command_file(code))
+    assert (done.returncode, done.stderr) == (exit_code, "")
+    assert done.stdout.splitlines()[-1].startswith(f"{outcome}: sample: ")
+
+
+def test_the_timeout_is_kept(cmdpack: Cli, command_file: Write) -> None:
+    path = command_file("import time\ntime.sleep(60)")
+    start = time.monotonic()
+    done = cmdpack(*NO_SANDBOX, "--timeout", "0.5", path)
+    assert time.monotonic() - start < 20
+    assert done.returncode == 1
+    assert f"timeout: {path}:9:1: the run's 0.5 s were over\n" in done.stdout
+
+
+@pytest.mark.parametrize("flags", [(), ("--plan",), ("--json",)])
+def test_code_of_others_needs_a_sandbox(
+    cmdpack: Cli, tracing: Path, tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    done = cmdpack("run", *flags, tracing)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.startswith(f"error: {tracing}: code from outside the built-in pack")
+    assert "--sandbox off" in done.stderr
+    assert not (tmp_path / "trace").exists()
+
+
+def test_there_is_no_partial_sandbox(cmdpack: Cli) -> None:
+    done = cmdpack("run", "--sandbox", "partial", "jax-init")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.startswith("error: this version has no sandbox")
+
+
+# Dependencies and words
+
+
+def test_a_dependency_runs_first_and_shares_its_names(cmdpack: Cli, tmp_path: Path) -> None:
+    (tmp_path / "base.md").write_text("---\ntitle: Base\n---\n\n# Base\n\n```python\nn = 41\n```\n")
+    (tmp_path / "top.md").write_text(
+        "---\ntitle: Top\ndependencies: [base]\n---\n\n# Top\n\n```python\nprint(n + 1)\n```\n"
+    )
+    done = cmdpack(*NO_SANDBOX, "--pack", ".", "top", cwd=tmp_path)
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    pack = tmp_path.name
+    assert lines[:2] == [f"base ({pack}, --pack ., needed by top)", "  Base"]
+    assert lines[2:5] == [f"top ({pack}, --pack ., asked for)", "  Top", "    42"]
+
+
+def test_a_dependency_that_fails_ends_the_run(cmdpack: Cli, tmp_path: Path) -> None:
+    (tmp_path / "base.md").write_text("---\ntitle: Base\n---\n\n```python\n1 / 0\n```\n")
+    (tmp_path / "top.md").write_text(
+        "---\ntitle: Top\ndependencies: [base]\n---\n\n```python\nprint('no')\n```\n"
+    )
+    done = cmdpack(*NO_SANDBOX, "--json", "--pack", ".", "top", cwd=tmp_path)
+    result = RunResult.model_validate_json(done.stdout)
+    assert done.returncode == 1
+    assert [(it.name, it.outcome) for it in result.commands] == [
+        ("base", "failed"),
+        ("top", "skipped"),
+    ]
+
+
+def test_what_an_option_does_not_do_is_said(cmdpack: Cli, tmp_path: Path) -> None:
+    (tmp_path / "one.md").write_text(
+        '---\ntitle: x\nargument-hint: "[--mode=fast|slow] [--intelligent]"\n---\n\n'
+        "# One\n\n## Fast\n\n```python\nprint(1)\n```\n"
+    )
+    words = ("--mode=fast", "--intelligent")
+    done = cmdpack(*NO_SANDBOX, "./one.md", *words, cwd=tmp_path)
+    assert done.returncode == 0
+    notes = [line for line in done.stdout.splitlines() if line.startswith("note: ")]
+    assert notes == [
+        "note: --mode=fast: the selection was not applied, this version runs every section",
+        "note: --intelligent: concerns only an assistant, no effect on a run",
+    ]
+
+
+# Escaping
+
+NASTY = "\x1b]0;title\x07\x1b[2J\u202egnp.exe\u202c\rover\x9b31m\x00"
+
+
+@pytest.mark.parametrize("flags", [(), ("-v",)])
+def test_what_examples_print_cannot_move_the_cursor(
+    cmdpack: Cli, command_file: Write, flags: tuple[str, ...]
+) -> None:
+    path = command_file(
+        f"print({NASTY!r})",
+        f"import warnings\nwarnings.warn({NASTY!r})",
+        f"raise type({'E' + NASTY[:5]!r}, (Exception,), {{}})({NASTY!r})",
+    )
+    done = cmdpack(*NO_SANDBOX, *flags, path)
+    assert done.returncode == 1
+    assert not set(re.findall(r"[^\x20-\x7e\n]", done.stdout))
+    shown = r"\u001b]0;title\u0007\u001b[2J\u202egnp.exe\u202c{}over\u009b31m\u0000"
+    assert done.stdout.count(shown.format(r"\u000d")) == 2  # printed, and said by the exception
+    assert done.stdout.count(shown.format(" ")) == 1  # warned, on one line
+
+
+def test_text_in_a_pipe_has_no_escape_codes(cmdpack: Cli, command_file: Write) -> None:
+    done = cmdpack(*NO_SANDBOX, command_file("print(1)\n1 / 0"), env={"FORCE_COLOR": "1"})
+    assert "\x1b" not in done.stdout
+
+
+def test_text_that_the_encoding_lacks_is_no_crash(cmdpack: Cli, command_file: Write) -> None:
+    env = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = cmdpack(*NO_SANDBOX, command_file("print('\u00b5s \U0001f600')"), env=env)
+    assert done.returncode == 0
+    assert r"\xb5s \U0001f600" in done.stdout
+
+
+# Pipes and terminals
+
+
+def test_a_closed_pipe_ends_it_quietly_and_leaves_no_process(
+    command_file: Write, surroundings: dict[str, str]
+) -> None:
+    path = command_file(
+        "import time\nwhile True:\n    print('line ' * 1000)\n    time.sleep(0.001)"
+    )
+    words = [sys.executable, "-m", "cmdpack", *NO_SANDBOX, str(path)]
+    env = {**surroundings, "CMDPACK_TEST_MARK": str(path)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, text=True, env=env, **pipes) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("sample (")
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+    assert [it for it in psutil.process_iter() if _mark(it) == str(path)] == []
+
+
+def _mark(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get("CMDPACK_TEST_MARK")
+    except psutil.Error:
+        return None
+
+
+def at_a_terminal(words: list[str], env: dict[str, str]) -> tuple[int, str]:
+    """Run a program at a pseudo-terminal. Returns its exit code, and all that it wrote."""
+    terminal, end = pty.openpty()
+    with subprocess.Popen(words, stdin=end, stdout=end, stderr=end, env=env) as process:
+        os.close(end)
+        written = b""
+        try:
+            while data := os.read(terminal, 65536):
+                written += data
+        except OSError:  # Linux says the end of a terminal so
+            pass
+    os.close(terminal)
+    return process.returncode, written.decode()
+
+
+def screen_of(written: str, width: int) -> list[str]:
+    """The lines that a terminal of `width` columns shows in the end."""
+    lines, row, column = [""], 0, 0
+    for code, number, final, text in re.findall(
+        r"(\x1b\[[?]?(\d*)[\d;]*([A-Za-z]))|([^\x1b])", written
+    ):
+        if final == "A":
+            row = max(0, row - int(number or 1))
+        elif final == "K":
+            lines[row] = ""
+        elif text == "\r":
+            column = 0
+        elif text == "\n" or (not code and column == width):
+            row, column = row + 1, 0
+            lines += [""] * (row + 1 - len(lines))
+        if text and text not in "\r\n":
+            lines[row] = f"{lines[row][:column]:{column}}{text}{lines[row][column + 1 :]}"
+            column += 1
+    return lines
+
+
+@pytest.mark.parametrize("width", [40, 120])
+def test_live_progress_leaves_only_the_report_behind(
+    command_file: Write, surroundings: dict[str, str], width: int
+) -> None:
+    path = command_file(
+        "import time\nprint('one')\ntime.sleep(0.3)", "print('\\x1b[2Jtwo')\nprint('x' * 30)"
+    )
+    words = [sys.executable, "-m", "cmdpack", *NO_SANDBOX, str(path)]
+    env = {**surroundings, "TERM": "xterm-256color", "COLUMNS": str(width), "LINES": "30"}
+    code, written = at_a_terminal(words, env)
+    assert code == 0
+    assert re.search(r"[1-4]/5", written)  # there was progress to see
+    assert "\x1b[32mok: " in written
+    assert written.count("\x1b[?25l") == written.count("\x1b[?25h") == 1
+    shown = screen_of(written, width)
+    text = "".join(line.ljust(width) if len(line) == width else f"{line}\n" for line in shown)
+    plain = subprocess.run(
+        [*words], env=surroundings, capture_output=True, text=True, check=True
+    ).stdout
+    times = re.compile(r"\d+\.\d\d")
+    assert times.sub("#", text.rstrip("\n")) == times.sub("#", plain.rstrip("\n"))
+
+
+def test_no_color_is_respected(command_file: Write, surroundings: dict[str, str]) -> None:
+    words = [sys.executable, "-m", "cmdpack", *NO_SANDBOX, str(command_file("print('one')"))]
+    env = {**surroundings, "TERM": "xterm-256color", "NO_COLOR": "1"}
+    code, written = at_a_terminal(words, env)
+    assert code == 0
+    assert "ok: sample" in written
+    assert set(re.findall(r"\x1b\[([\d;]*)m", written)) <= {"", "0", "1", "2"}
+
+
+# What a run costs the parent
+
+HEAVY = {"jax", "jaxlib", "numpy", "rich", "mcp"}
+
+
+def imported(words: list[str], env: dict[str, str]) -> set[str]:
+    """The packages that a program imports itself, its children not counted."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *words],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = re.findall(r"import time:.*\| +(\S+)", done.stderr)
+    return {name.partition(".")[0] for name in lines}
+
+
+def test_the_parent_imports_nothing_heavy(
+    command_file: Write, surroundings: dict[str, str]
+) -> None:
+    words = ["-m", "cmdpack", *NO_SANDBOX, str(command_file("import numpy"))]
+    found = imported(words, surroundings)
+    assert "cmdpack" in found
+    assert not found & HEAVY
+
+
+def test_a_heavy_import_would_be_seen(surroundings: dict[str, str]) -> None:
+    assert "numpy" in imported(["-c", "import numpy"], surroundings)
+    assert "rich" in imported(["-c", "import rich.console"], surroundings)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of one process is read from /proc")
+def test_the_parent_stays_small(command_file: Write, surroundings: dict[str, str]) -> None:
+    meter = (
+        "import pathlib, re, sys\n"
+        "from cmdpack.__main__ import main\n"
+        "code = main()\n"
+        "status = pathlib.Path('/proc/self/status').read_text()\n"
+        "print(re.search(r'VmHWM:\\s+(\\d+) kB', status)[1], file=sys.stderr)\n"
+        "sys.exit(code)\n"
+    )
+    path = command_file("data = bytearray(200 << 20)\nprint(len(data))")
+    done = subprocess.run(
+        [sys.executable, "-c", meter, *NO_SANDBOX, str(path)],
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"    {200 << 20}\n" in done.stdout  # what the example takes is not the parent's
+    assert 10 << 10 < int(done.stderr) < 80 << 10  # kB

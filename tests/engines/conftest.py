@@ -1,0 +1,144 @@
+"""Runs Markdown files as a user does: through the planner, a supervisor and a runner."""
+
+import os
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+import pytest
+
+from cmdpack import run
+from cmdpack.planner import Wishes
+from cmdpack.plugins import build_manager
+from cmdpack.registry import load_registry
+from cmdpack.result import Event, RunFinished, RunResult, UnitResult
+from cmdpack.supervision import Control
+
+MARK = "CMDPACK_TEST_MARK"
+
+
+class Ran(NamedTuple):
+    """A run that is over: its events and its result."""
+
+    events: list[Event]
+    result: RunResult
+
+    @property
+    def outcomes(self) -> list[str]:
+        return [unit.outcome for unit in self.result.units]
+
+    @property
+    def last(self) -> UnitResult:
+        """The last unit that ran."""
+        return [unit for unit in self.result.units if unit.outcome != "skipped"][-1]
+
+    @property
+    def stdout(self) -> str:
+        return self.text("stdout")
+
+    def text(self, stream: str) -> str:
+        printed = [part for unit in self.result.units for part in unit.printed]
+        return "".join(part.text for part in printed if part.stream == stream)
+
+    def only(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def own_surroundings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """Keep the user's settings and caches out, and mark every process that a test starts."""
+    for name in [*os.environ]:
+        if name.startswith(("JAX_", "XLA_", "PYTHON")) or name in {"VIRTUAL_ENV", "CONDA_PREFIX"}:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    mark = f"{os.getpid()}:{request.node.nodeid}"
+    monkeypatch.setenv(MARK, mark)
+    yield mark
+    assert marked(mark) == []
+
+
+def marked(mark: str) -> list[psutil.Process]:
+    """The living processes, other than this one, whose environment carries `mark`."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            theirs = process.environ().get(MARK)
+            if theirs == mark and process.pid != os.getpid() and process.is_running():
+                found.append(process)
+        except psutil.Error:  # ended meanwhile, or a zombie
+            continue
+    return found
+
+
+@pytest.fixture
+def processes(own_surroundings: str) -> Callable[[], list[psutil.Process]]:
+    """The processes that this test has started and that still live."""
+    return lambda: marked(own_surroundings)
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Callable[..., Path]:
+    """Write fences of Python to a Markdown file."""
+
+    def write(*fences: str, name: str = "sample.md") -> Path:
+        path = tmp_path / name
+        blocks = [f"```python\n{textwrap.dedent(fence).strip()}\n```\n" for fence in fences]
+        path.write_text("# Sample\n\n" + "\nText.\n\n".join(blocks), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def follow() -> Callable[..., Iterator[Event]]:
+    """Start a run of a file, of a pack where it lies in a folder `commands`; follow its events."""
+
+    def start(path: Path, control: Control | None = None, **wishes: Any) -> Iterator[Event]:
+        options = {name: wishes.pop(name) for name in ("python", "fresh") if name in wishes}
+        plugins = build_manager()
+        if path.parent.name == "commands":
+            registry, word = load_registry(plugins, pack_dirs=(path.parents[1],)), path.stem
+        else:
+            registry, word = load_registry(plugins), str(path)
+        request = run.Request(word=word, wishes=Wishes(**{"sandbox": "off", **wishes}), **options)
+        plan = run.prepare(registry, request)
+        return run.execute(plugins, plan, control or Control())
+
+    return start
+
+
+@pytest.fixture
+def run_file(follow: Callable[..., Iterator[Event]]) -> Run:
+    """Run a Markdown file to its end."""
+
+    def to_its_end(path: Path, **wishes: Any) -> Ran:
+        events = [*follow(path, timeout=wishes.pop("timeout", 20.0), **wishes)]
+        finished = events[-1]
+        assert isinstance(finished, RunFinished)
+        return Ran(events, finished.result)
+
+    return to_its_end
+
+
+@pytest.fixture
+def run_code(run_file: Run, document: Callable[..., Path]) -> Run:
+    """Run fences of Python to their end."""
+
+    def to_its_end(*fences: str, **wishes: Any) -> Ran:
+        return run_file(document(*fences), **wishes)
+
+    return to_its_end
+
+
+@pytest.fixture
+def cmdpack() -> list[str]:
+    """The command that starts cmdpack as a process of its own."""
+    return [sys.executable, "-m", "cmdpack"]

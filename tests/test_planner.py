@@ -1,0 +1,294 @@
+import pytest
+
+from cmdpack import planner
+from cmdpack.child import units
+from cmdpack.errors import ContentError, SandboxError, UnavailableError, UsageError
+from cmdpack.parse import parse_command
+from cmdpack.plan import Arguments, Command, CompileCache, PackOrigin, Plan, PythonFacts, Trust
+from cmdpack.planner import CodeFacts, UnitFacts, Wishes
+
+HEAD = "---\ntitle: T\n---\n\n# T\n\n"
+FENCE = "```python\nx = 1\nprint(x)\n```\n"
+PYTHON = PythonFacts(
+    executable="/env/bin/python",
+    version="3.12.1",
+    implementation="cpython",
+    chosen_because="--python",
+    versions={"jax": "0.10.2", "jaxlib": "0.10.2"},
+)
+CUDA = PYTHON.model_copy(update={"accelerators": ("cuda",)})
+
+
+def command(text: str = HEAD + FENCE, name: str = "one", trust: Trust = "built-in") -> Command:
+    pack = PackOrigin(name="pack", path="pack", trust=trust, source="built-in")
+    return Command(spec=parse_command(text, f"pack/{name}.md"), pack=pack)
+
+
+def facts(*commands: Command) -> dict[str, CodeFacts]:
+    found = {}
+    for it in commands:
+        for example in it.spec.examples:
+            place = units.Place(example.line, example.prefixes)
+            tree, nodes = units.parse(example.code, "file", place)
+            found[f"{it.qualified}/{example.id}"] = CodeFacts(
+                units=tuple(UnitFacts.model_validate(units.describe(node)) for node in nodes),
+                imports=tuple(units.imports(tree)),
+            )
+    return found
+
+
+def plan(*commands: Command, arguments: Arguments | None = None, **wishes: object) -> Plan:
+    return planner.make_plan(
+        commands,
+        arguments or Arguments(),
+        python=PYTHON,
+        code=facts(*commands),
+        wishes=Wishes(**wishes),  # type: ignore[arg-type]
+        trust="built-in",
+        cache=CompileCache(directory=None, reason="--fresh"),
+        environment={},
+    )
+
+
+# Trust
+
+
+def test_the_trust_of_a_run_is_the_lowest_of_its_parts() -> None:
+    own, foreign, user = (command(trust=it) for it in ("built-in", "plugin", "user"))
+    assert planner.admit([own], "auto") == "built-in"
+    assert planner.admit([own, foreign], "auto") == "plugin"
+    assert planner.admit([foreign, own], "off") == "plugin"
+    assert planner.admit([user, own], "off") == "user"
+
+
+def test_code_of_the_user_needs_consent_also_in_a_dependency() -> None:
+    with pytest.raises(SandboxError) as caught:
+        planner.admit([command(name="base", trust="user"), command()], "auto")
+    assert caught.value.place == "pack/base.md"
+    assert "--sandbox off" in str(caught.value)
+
+
+def test_no_sandbox_is_claimed_that_does_not_exist() -> None:
+    with pytest.raises(SandboxError):
+        planner.admit([command()], "partial")
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "code"),
+    [
+        ("---\n\ttitle: x\n---\n\n" + FENCE, "pack/one.md:2:1", "FM001"),
+        (HEAD + "```python\nx = 1\n", "pack/one.md:7:1", "MD001"),
+        (HEAD + FENCE + "\n```text\nwords\n", "pack/one.md:12:1", "MD001"),
+    ],
+)
+def test_a_file_that_is_broken_or_cut_short_is_not_run(text: str, place: str, code: str) -> None:
+    with pytest.raises(ContentError) as caught:
+        planner.admit([command(text), command()], "off")
+    assert caught.value.place == place
+    assert caught.value.message.startswith(f"[{code}] ")
+    assert caught.value.help
+
+
+def test_the_number_of_further_errors_is_told() -> None:
+    text = "---\nno key\ntitle: x\nagain none\n---\n" + FENCE
+    with pytest.raises(ContentError, match=r"\(and 1 more\)$"):
+        planner.admit([command(text)], "off")
+
+
+# JAX and its platforms
+
+
+def test_examples_that_need_jax_need_a_python_that_has_it() -> None:
+    needing = command(HEAD + "```python\nimport jax.numpy as jnp\n```\n")
+    planner.require_jax([command()], PYTHON, facts(command()))
+    with pytest.raises(UnavailableError) as caught:
+        planner.require_jax([needing], PYTHON, facts(needing))
+    said = str(caught.value)
+    assert "\n" not in said
+    assert "`/env/bin/python -m pip install jax`" in said
+    assert "(--python)" in said
+
+
+@pytest.mark.parametrize(
+    ("wishes", "python", "variables"),
+    [
+        ({}, PYTHON, {}),
+        ({}, CUDA, {}),
+        ({"platform": "cpu"}, PYTHON, {"JAX_PLATFORMS": "cpu"}),
+        ({"platform": "cuda"}, CUDA, {"JAX_PLATFORMS": "cuda"}),
+        ({"platform": "gpu"}, CUDA, {"JAX_PLATFORMS": "cuda"}),
+        ({"emulate": 8}, CUDA, {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "8"}),
+        (
+            {"emulate": 2, "platform": "cpu"},
+            PYTHON,
+            {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "2"},
+        ),
+    ],
+)
+def test_the_variables_that_make_jax_use_a_platform(
+    wishes: dict[str, object], python: PythonFacts, variables: dict[str, str]
+) -> None:
+    assert planner.platform_variables(Wishes(**wishes), python) == variables  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("platform", "python", "exists", "extra"),
+    [
+        ("cuda", PYTHON, "cpu", "jax[cuda13]"),
+        ("gpu", PYTHON, "cpu", "jax[cuda13]"),
+        ("tpu", PYTHON, "cpu", "jax[tpu]"),
+        ("tpu", CUDA, "cpu, cuda", "jax[tpu]"),
+        ("rocm", CUDA, "cpu, cuda", "jax[rocm7-local]"),
+    ],
+)
+def test_a_platform_that_is_not_there(
+    platform: str, python: PythonFacts, exists: str, extra: str
+) -> None:
+    with pytest.raises(UnavailableError) as caught:
+        planner.platform_variables(Wishes(platform=platform), python)
+    error = caught.value
+    assert error.place == "/env/bin/python"
+    assert error.message == (
+        f"asked for --platform {platform}, but the JAX of this Python has only: {exists}"
+    )
+    assert error.help == f"install {extra} there, or name one of these"
+
+
+def test_emulated_devices_are_cpu_devices() -> None:
+    with pytest.raises(UsageError, match="--platform asks for cuda"):
+        planner.platform_variables(Wishes(platform="cuda", emulate=2), CUDA)
+
+
+def test_an_nvidia_device_that_jax_cannot_use_is_told() -> None:
+    [note] = planner.device_notes(PYTHON, {}, nvidia=True)
+    assert note.code == "device"
+    assert "shows an NVIDIA device" in note.message
+    assert "the run is on the CPU" in note.message
+    assert "jax[cuda13]" in note.message
+    assert planner.device_notes(PYTHON, {"JAX_PLATFORMS": ""}, nvidia=True) == [note]
+    assert planner.device_notes(PYTHON, {}, nvidia=False) == []
+    assert planner.device_notes(CUDA, {}, nvidia=True) == []
+    assert planner.device_notes(PYTHON, {"JAX_PLATFORMS": "cpu"}, nvidia=True) == []
+
+
+@pytest.mark.parametrize(
+    ("python", "named", "platform", "said"),
+    [
+        (PYTHON, "cuda,cpu", "cpu", "JAX_PLATFORMS=cuda,cpu: it could not start cuda"),
+        (CUDA, "", "cpu", "an installed plugin for cuda: it could not start cuda"),
+        (CUDA, None, "cpu", "an installed plugin for cuda"),
+        (CUDA, "cpu", "cpu", None),
+        (CUDA, "cpu,cuda", "cpu", None),
+        (CUDA, None, "gpu", None),
+        (CUDA, "cuda,cpu", "gpu", None),
+        (CUDA, None, None, None),
+        (PYTHON, None, "cpu", None),
+    ],
+)
+def test_a_fall_back_to_the_cpu_is_always_told(
+    python: PythonFacts, named: str | None, platform: str | None, said: str | None
+) -> None:
+    environment = {} if named is None else {"JAX_PLATFORMS": named}
+    notes = planner.fallback_notes(python, environment, platform)
+    assert [note.code for note in notes] == ["device"] * (said is not None)
+    assert said is None or said in notes[0].message
+
+
+# The plan
+
+
+def test_units_belong_to_the_section_that_they_stand_in() -> None:
+    banner = "# ---------\n# 2. Second\n# ---------\n"
+    text = HEAD + f"```python\nimport json\n{banner}a = 1\nb = 2\n```\n\n## Third\n\n" + FENCE
+    [planned] = plan(command(text)).commands
+    titles = {section.id: section.title for section in planned.sections}
+    assert [
+        (unit.id, titles[unit.section]) for example in planned.examples for unit in example.units
+    ] == [
+        ("one:8:1", "T"),
+        ("one:12:1", "Second"),
+        ("one:13:1", "Second"),
+        ("one:19:1", "Third"),
+        ("one:20:1", "Third"),
+    ]
+
+
+def test_dependencies_say_who_needs_them() -> None:
+    keys = HEAD.replace("title: T", "title: T\ndependencies: [base]")
+    made = plan(command(name="base"), command(keys + FENCE, "middle"), command(keys + FENCE))
+    assert [(it.name, it.role, it.reason) for it in made.commands] == [
+        ("base", "dependency", "needed by middle, one"),
+        ("middle", "dependency", "needed by "),
+        ("one", "target", "asked for"),
+    ]
+    assert made.command == "one"
+
+
+def test_paths_in_tracebacks_are_absolute() -> None:
+    [planned] = plan(command()).commands
+    assert planned.path == "pack/one.md"
+    assert planned.file.startswith("/")
+    assert planned.file.endswith("/pack/one.md")
+
+
+@pytest.mark.parametrize(
+    "body", ["", "Words.\n", "```python\n```\n", "```python\n# a remark\n```\n", "```sh\nls\n```\n"]
+)
+def test_nothing_to_run(body: str) -> None:
+    with pytest.raises(ContentError, match="nothing to run: it holds no Python example") as caught:
+        plan(command(), command(HEAD + body, "two"))
+    assert caught.value.place == "pack/two.md"
+
+
+def test_an_example_that_is_not_python_is_refused_at_its_place() -> None:
+    code = {
+        "pack:one/e1": CodeFacts.model_validate(
+            {"error": {"message": "invalid syntax", "line": 9, "column": None}}
+        )
+    }
+    with pytest.raises(ContentError) as caught:
+        planner.make_plan(
+            [command()],
+            Arguments(),
+            python=PYTHON,
+            code=code,
+            wishes=Wishes(),
+            trust="built-in",
+            cache=CompileCache(directory=None, reason="none"),
+            environment={},
+        )
+    assert caught.value.place == "pack/one.md:9:1"
+    assert caught.value.message == "[PY001] this example is not Python: invalid syntax"
+
+
+def test_what_options_do_not_do_is_noted() -> None:
+    text = (
+        '---\ntitle: T\nargument-hint: "[--mode=fast|slow] [--agents=all] [--other] [--x=1|2]"\n'
+        "options:\n  debug: {env: {JAX_DEBUG_NANS: '1'}}\n---\n\n# T\n\n## Fast\n\n" + FENCE
+    )
+    given = ("--mode=fast", "--other", "--agents=all", "--debug")
+    arguments = Arguments(
+        given=given,
+        values={"mode": "fast", "other": True, "agents": "all", "debug": True, "x": "1"},
+    )
+    made = plan(command(text), arguments=arguments)
+    assert {note.code for note in made.notes} == {"selection"}
+    told = [note.message.partition(":")[0] for note in made.notes]
+    assert told[:2] == ["--debug", "--mode=fast"] or set(told) >= {"--mode=fast", "--other"}
+    assert plan(command(text)).notes == ()
+
+
+def test_one_note_for_each_file_in_which_something_is_odd() -> None:
+    odd = command("# No frontmatter\n\n```python :odd\nx = 1\n```\n", "odd")
+    made = plan(odd, command("# None\n\n" + FENCE))
+    assert [note.code for note in made.notes] == ["content", "content"]
+    assert made.notes[0].message == (
+        "pack/odd.md:1:1: the file has no frontmatter (FM003); 1 more: `cmdpack show pack/odd.md`"
+    )
+    assert made.notes[1].message == "pack/one.md:1:1: the file has no frontmatter (FM003)"
+
+
+def test_a_run_can_be_started_from_its_plan_alone() -> None:
+    made = plan(command(name="base"), command(), timeout=3.5, emulate=2)
+    assert Plan.model_validate_json(made.model_dump_json()) == made
+    assert (made.timeout, made.emulate, made.engine) == (3.5, 2, "examples")
