@@ -16,7 +16,7 @@ def stand_in() -> Path:
     return Path(__file__).parent / "data" / "stand-in.md"
 
 
-_SETTINGS = ("JAX_", "XLA_", "PYTHON", "CMDPACK_")
+_SETTINGS = ("JAX_", "XLA_", "TPU_", "PYTHON", "CMDPACK_")
 _SHOWN = {"VIRTUAL_ENV", "CONDA_PREFIX", "NO_COLOR", "COLUMNS", "LINES", "TERM"}
 
 

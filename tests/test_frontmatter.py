@@ -93,7 +93,8 @@ class TestScalars:
     def test_part_is_located(self, text: str, part: str, span: tuple[int, ...]) -> None:
         found = scalar(text)
         start = found.text.index(part)
-        assert place(found.locate(start, start + len(part))) == span
+        (located,) = found.locate([(start, start + len(part))])
+        assert place(located) == span
 
 
 class TestCollections:

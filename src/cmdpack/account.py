@@ -3,6 +3,7 @@
 Nothing here owns a process, so that every way a run can go is tested with plain values.
 """
 
+import re
 from collections.abc import Iterator
 from time import monotonic
 from typing import Any
@@ -38,7 +39,8 @@ from cmdpack.result import (
 from cmdpack.rollup import Located
 from cmdpack.supervision import Ended
 
-_CACHE_WARNING = "Error writing persistent compilation cache entry"
+_CACHE_WARNING = re.compile("Error (reading|writing) persistent compilation cache entry")
+_CACHE_PROBLEM = {"reading": "read", "writing": "written"}
 _OUTPUT_LIMIT = f"more than {LIMIT // 2**20} MiB of output"
 _TAIL = 2000  # characters of native output that explain a crash
 
@@ -161,11 +163,10 @@ class Account:
         yield event
 
     def _warn(self, record: wire.Record) -> Iterator[Event]:
-        if record["message"].startswith(_CACHE_WARNING):
-            folder = self.plan.cache.directory
-            yield from self._note(
-                Note(code="cache", message=f"the compile cache in {folder} cannot be written")
-            )
+        if found := _CACHE_WARNING.match(record["message"]):
+            problem = f"cannot be {_CACHE_PROBLEM[found[1]]}"
+            where = f"the compile cache in {self.plan.cache.directory}"
+            yield from self._note(Note(code="cache", message=f"{where} {problem}"))
             return
         warning = Warned(
             category=record["category"],

@@ -7,7 +7,7 @@ anchors, aliases, tags and merge keys are refused, and scalars stay the text tha
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -39,16 +39,15 @@ class Scalar:
         """Whether YAML has no value here."""
         return self.plain and self.text in _NULLS
 
-    def locate(self, start: int, end: int) -> Span:
-        """Return the span of ``text[start:end]``, or the whole span where it cannot be told."""
+    def locate(self, parts: Iterable[tuple[int, int]]) -> Iterator[Span]:
+        """Yield the span of each ``text[start:end]``, or the whole one where it cannot be told."""
         offset = self.source.find(self.text)
-        if offset < 0 or self.span.line != self.span.end_line:
-            return self.span
-        column = self.span.column + offset
         line = self.span.line
-        return Span(
-            line=line, column=column + start, end_line=line, end_column=column + max(start, end)
-        )
+        verbatim = offset >= 0 and line == self.span.end_line
+        for start, end in parts:
+            first, last = (self.span.column + offset + index for index in (start, end))
+            inner = Span(line=line, column=first, end_line=line, end_column=last)
+            yield inner if verbatim else self.span
 
 
 @dataclass(frozen=True, slots=True)

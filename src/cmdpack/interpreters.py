@@ -106,8 +106,8 @@ def examine(candidate: Candidate, commands: Sequence[Command]) -> Examination:
     )
     lines = done.stdout.splitlines()
     try:
-        answer = _Answer.model_validate_json(lines[-1])  # a Python may print when it starts
-    except (IndexError, ValueError):
+        answer = _Answer.model_validate(json.loads(lines[-1]))  # it may print when it starts
+    except (IndexError, ValueError, RecursionError):
         raise UsageError(
             "does not answer as a Python 3.11 or newer would"
             + (f": {done.stderr.strip().splitlines()[-1]}" if done.stderr.strip() else ""),

@@ -98,8 +98,8 @@ class KeyReader:
 
 
 def _split(value: Scalar) -> Iterator[Name]:
-    for match in re.finditer(r"[^,]+", value.text):
-        word = match[0].strip()
-        if word:
-            start = match.start() + match[0].index(word)
-            yield Name(name=word, span=value.locate(start, start + len(word)))
+    words = list(re.finditer(r"[^,\s][^,]*", value.text))
+    ends = [word.start() + len(word[0].rstrip()) for word in words]
+    starts = [word.start() for word in words]
+    for word, span in zip(words, value.locate(zip(starts, ends, strict=True)), strict=True):
+        yield Name(name=word[0].rstrip(), span=span)

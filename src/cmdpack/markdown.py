@@ -191,7 +191,7 @@ def _cut_frontmatter(
         message = "the frontmatter starts here, but assistants look for it on line 1 only"
         hint = "remove everything above it"
         return _block(lines, *late), [finding("FM007", "warning", message, hint, late[0])]
-    hint = "begin it with a line `---`, lines such as `description: ...`, and a line `---`"
+    hint = "begin it with the lines `---`, `description: ...` and `---`"
     return None, [finding("FM003", "note", "the file has no frontmatter", hint)]
 
 
@@ -235,6 +235,7 @@ class _Positions:
         self.lines = lines
         sizes = (len(line.encode()) + 1 for line in lines)
         self.starts = [0, *accumulate(sizes)][:-1]
+        self.widths: dict[int, list[int]] = {}  # of lines beyond ASCII: where characters end
 
     def line(self, offset: int) -> int:
         """Return the index of the line that holds the byte at `offset`."""
@@ -242,16 +243,18 @@ class _Positions:
 
     def column(self, line: int, offset: int) -> int:
         """Return how many characters of line `line` stand before the byte at `offset`."""
-        width = offset - self.starts[line]
-        text = self.lines[line]
-        return width if text.isascii() else len(text.encode()[:width].decode(errors="ignore"))
+        width, text = offset - self.starts[line], self.lines[line]
+        if text.isascii():
+            return width
+        if line not in self.widths:
+            self.widths[line] = list(accumulate(len(character.encode()) for character in text))
+        return bisect_right(self.widths[line], width)
 
     def span(self, start: int, end: int) -> Span:
         """Return the span of the bytes from `start` to before `end`."""
         first, last = self.line(start), self.line(end)
         if last > first and end == self.starts[last]:  # a range that ends after a line end
-            last -= 1
-            end -= 1
+            last, end = last - 1, end - 1
         return Span(
             line=first + 1,
             column=self.column(first, start) + 1,
@@ -263,9 +266,9 @@ class _Positions:
 class _OpenProse:
     """A heading, item or paragraph that is being read. Its end is the end of its last inline."""
 
-    def __init__(self, kind: type[Heading | Item | Paragraph], start: int, level: int = 0) -> None:
+    def __init__(self, kind: type[Item | Paragraph], start: int, level: int = 0) -> None:
         self.kind = kind
-        self.level = level
+        self.level = level  # of a heading, else 0
         self.start = self.end = start
         self.parts: list[str] = []
         self.length = 0
@@ -317,11 +320,11 @@ class _Reader:
     def code(self, text: str, start: int, end: int) -> None:
         if self.prose is not None:
             self.prose.codes.append((text, self.prose.length, start, end))
-            self.prose.add(text, end)
+        self.inline(text, end)
 
     def begin(self, tag: object, start: int) -> None:
         prose = self.prose
-        if tag in ("Emphasis", "Strong", "Strikethrough"):
+        if tag in ("Emphasis", "Strong"):
             if tag == "Strong" and prose is not None and not prose.length:
                 prose.in_lead = True
         elif tag == "Item":
@@ -339,7 +342,7 @@ class _Reader:
         if not isinstance(tag, Mapping):
             return
         if "Heading" in tag:
-            self.prose = _OpenProse(Heading, start, int(tag["Heading"]["level"][1:]))
+            self.prose = _OpenProse(Paragraph, start, int(tag["Heading"]["level"][1:]))
         elif "CodeBlock" in tag and tag["CodeBlock"] != "Indented":
             self.info = tag["CodeBlock"]["Fenced"]
             self.pieces = []
@@ -364,16 +367,14 @@ class _Reader:
         )
         text = "".join(prose.parts)
         span = self.at.span(prose.start, prose.end)
-        if prose.kind is Heading:
-            above = self.heading
-            while above is not None and above.level >= prose.level:
-                above = above.heading
-            self.heading = Heading(text, codes, prose.lead, span, above, prose.level)
-            self.blocks.append(self.heading)
-        elif prose.kind is Item:
-            self.blocks.append(Item(text, codes, prose.lead, span, self.heading))
-        else:
-            self.blocks.append(Paragraph(text, codes, prose.lead, span, self.heading))
+        if not prose.level:
+            self.blocks.append(prose.kind(text, codes, prose.lead, span, self.heading))
+            return
+        above = self.heading
+        while above is not None and above.level >= prose.level:
+            above = above.heading
+        self.heading = Heading(text, codes, prose.lead, span, above, prose.level)
+        self.blocks.append(self.heading)
 
     def close_fence(self, pieces: Sequence[tuple[str, int]], start: int, end: int) -> Fence:
         first = self.at.line(start)

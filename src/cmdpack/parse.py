@@ -199,8 +199,10 @@ def _read_options(
 def _argument_hints(keys: KeyReader) -> Iterator[OptionHint]:
     scalar = keys.usage("argument-hint")
     if scalar is not None:
-        for hint, start, end in read_argument_hint(scalar.text):
-            yield replace(hint, span=scalar.locate(start, end))
+        found = list(read_argument_hint(scalar.text))
+        spans = scalar.locate((start, end) for _, start, end in found)
+        for (hint, _, _), span in zip(found, spans, strict=True):
+            yield replace(hint, span=span)
 
 
 def _read_examples(infos: list[tuple[Fence, Info]]) -> Iterator[Example]:

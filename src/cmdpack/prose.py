@@ -56,7 +56,7 @@ def read_workflows(
     """
     workflows: list[Workflow] = []
     usage: list[Invocation] = []
-    names: set[str] = set()
+    names: dict[str, int] = {}
     for fence, language in fences:
         if language not in SHELL_LANGUAGES:
             continue
@@ -65,11 +65,9 @@ def read_workflows(
         if fence.heading is None or len(commands) < 2:
             usage += [step.invocation for step in steps]
             continue
-        name = _unused(slug(fence.heading.text), names)
-        names.add(name)
-        workflows.append(
-            Workflow(name=name, title=fence.heading.text, steps=steps, span=fence.span)
-        )
+        title = fence.heading.text
+        name = _unused(slug(title), names)
+        workflows.append(Workflow(name=name, title=title, steps=steps, span=fence.span))
     return tuple(workflows), tuple(usage)
 
 
@@ -78,11 +76,13 @@ def slug(title: str) -> str:
     return re.sub(r"[\W_]+", "-", title.lower()).strip("-") or "workflow"
 
 
-def _unused(name: str, names: Collection[str]) -> str:
-    candidate, count = name, 1
-    while candidate in names:
-        count += 1
-        candidate = f"{name}-{count}"
+def _unused(name: str, used: dict[str, int]) -> str:
+    """Return `name`, with a number if it is `used`: a mapping of names to the last number."""
+    candidate = name
+    while candidate in used:
+        used[name] += 1
+        candidate = f"{name}-{used[name]}"
+    used[candidate] = 1
     return candidate
 
 

@@ -1,13 +1,14 @@
 """The whole of a run in one place: a word and its arguments -> `Plan` -> events."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, cast
 
 from cmdpack import caches, interpreters, planner
 from cmdpack.arguments import read_arguments
 from cmdpack.dependencies import chain
 from cmdpack.engines.base import Engine
+from cmdpack.errors import UsageError
 from cmdpack.plan import CompileCache, Note, Plan
 from cmdpack.planner import Wishes
 from cmdpack.plugins import Plugins
@@ -38,10 +39,12 @@ def prepare(registry: Registry, request: Request) -> Plan:
     arguments = read_arguments(command.spec, request.tokens, runner_flags=request.runner_flags)
     commands = chain(registry, command)
     trust = planner.admit(commands, request.wishes.sandbox)
+    own = {name: value for name, value in os.environ.items() if name.startswith(_JAX_PREFIXES)}
+    files = {f"the path of {it.spec.name}": planner.planned_path(it) for it in commands}
+    _require_utf8({**files, **own})
     python, has_jax, code = interpreters.choose(request.python, os.environ, commands)
     if not has_jax:
         planner.require_jax(commands, python, code)
-    own = {name: value for name, value in os.environ.items() if name.startswith(_JAX_PREFIXES)}
     environment = {**own, **planner.platform_variables(request.wishes, python)}
     jaxlib = python.versions.get("jaxlib")
     cache = caches.compile_cache(command.pack, jaxlib, environment, fresh=request.fresh)
@@ -69,6 +72,15 @@ def execute(plugins: Plugins, plan: Plan, control: Control) -> Iterator[Event]:
     """
     engine = cast("Engine", plugins.load_engine(plan.engine))
     return engine.run(plan, control)
+
+
+def _require_utf8(named: Mapping[str, str]) -> None:
+    """A plan and a result are JSON: what they hold must be text."""
+    for name, value in named.items():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"{name} is not UTF-8: {value!r}") from None
 
 
 def _cache_notes(cache: CompileCache) -> list[Note]:

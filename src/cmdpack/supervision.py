@@ -9,8 +9,10 @@ import contextlib
 import json
 import os
 import selectors
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from time import monotonic
 from typing import Any, NamedTuple
 
 from cmdpack import children
@@ -18,6 +20,7 @@ from cmdpack.child import streams, wire
 from cmdpack.result import Ending, Leftover, Stream
 
 _TICK = 0.05  # seconds between looks at the journal, which nobody announces
+_OVERDUE = 1.0  # seconds after its deadline at which a silent supervisor is taken for stopped
 
 
 class Recorded(NamedTuple):
@@ -74,6 +77,7 @@ class Supervision:
         self._report: dict[str, Any] | None = None
         self._native_left = streams.LIMIT
         self._orders_given = 0
+        self._overdue = monotonic() + timeout + _OVERDUE
         descriptor, self._memory = wire.create(request)
         self._reader = wire.Reader(self._memory)
         pipes = [os.pipe() for _ in range(2)]
@@ -112,6 +116,8 @@ class Supervision:
                     else:
                         yield from self._native(key)
                 self._pass_on(control)
+                if monotonic() > self._overdue:
+                    self._wake()
             yield from self._rest()
         finally:
             self.close()
@@ -153,12 +159,18 @@ class Supervision:
             self._orders_given = control.cancelled
             self._order("cancel")
 
+    def _wake(self) -> None:
+        """Let the supervisor go on: user code can stop it, and with it the deadline."""
+        self._supervisor.send_signal(signal.SIGCONT)
+
     def _order(self, words: str) -> None:
+        self._wake()
         if self._supervisor.stdin is not None and not self._supervisor.stdin.closed:
             with contextlib.suppress(OSError):
                 os.write(self._supervisor.stdin.fileno(), words.encode() + b"\n")
 
     def _hang_up(self) -> None:
+        self._wake()
         if self._supervisor.stdin is not None:
             self._supervisor.stdin.close()
 
@@ -202,6 +214,7 @@ class Supervision:
             if key.data is not None:
                 os.close(key.fd)
         self._selector.close()
+        self._memory.close()
 
 
 def _start(order: dict[str, Any], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

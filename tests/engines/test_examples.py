@@ -1,7 +1,9 @@
 """What examples may expect of Python, and where their positions are."""
 
+import venv
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,11 +18,10 @@ from cmdpack.result import (
     WarningRaised,
 )
 
-Run = Callable[..., object]
-Document = Callable[..., Path]
+Run = Callable[..., Any]
 
 
-def test_events_come_in_order_and_end_with_the_result(run_code):
+def test_events_come_in_order_and_end_with_the_result(run_code: Run) -> None:
     ran = run_code("print('one')\nprint('two')")
     kinds = [type(event) for event in ran.events]
     assert kinds[:3] == [RunStarted, CommandStarted, kinds[2]]
@@ -35,7 +36,7 @@ def test_events_come_in_order_and_end_with_the_result(run_code):
 # A real __main__
 
 
-def test_an_example_is_the_main_program(run_code):
+def test_an_example_is_the_main_program(run_code: Run) -> None:
     ran = run_code("""
         import sys, pickle, dataclasses, typing
         assert __name__ == "__main__" and sys.modules["__main__"].__dict__ is globals()
@@ -57,7 +58,9 @@ def commands(tmp_path: Path) -> Path:
     return folder
 
 
-def test_names_are_shared_between_fences_and_with_dependencies(commands, run_file):
+def test_names_are_shared_between_fences_and_with_dependencies(
+    commands: Path, run_file: Run
+) -> None:
     (commands / "base.md").write_text("# Base\n\n```python\nshared = 40\n```\n")
     target = commands / "target.md"
     target.write_text(
@@ -69,7 +72,7 @@ def test_names_are_shared_between_fences_and_with_dependencies(commands, run_fil
     assert [command.name for command in ran.result.commands] == ["base", "target"]
 
 
-def test_future_imports_hold_to_the_end_of_the_file(run_code):
+def test_future_imports_hold_to_the_end_of_the_file(run_code: Run) -> None:
     ran = run_code(
         "from __future__ import annotations\ndef f(x: undefined): ...",
         "def g(x: undefined_too): ...\nprint(g.__annotations__)",
@@ -77,7 +80,7 @@ def test_future_imports_hold_to_the_end_of_the_file(run_code):
     assert ran.stdout == "{'x': 'undefined_too'}\n"
 
 
-def test_future_imports_end_with_their_file(commands, run_file):
+def test_future_imports_end_with_their_file(commands: Path, run_file: Run) -> None:
     (commands / "base.md").write_text(
         "# Base\n\n```python\nfrom __future__ import annotations\n```\n"
     )
@@ -89,12 +92,12 @@ def test_future_imports_end_with_their_file(commands, run_file):
     assert run_file(target).stdout == "{'x': <class 'int'>}\n"
 
 
-def test_only_a_string_at_the_beginning_is_the_docstring(run_code):
+def test_only_a_string_at_the_beginning_is_the_docstring(run_code: Run) -> None:
     ran = run_code('"The docstring."\nprint(__doc__)\n"later"\nprint(__doc__)')
     assert ran.stdout == "The docstring.\n" * 2
 
 
-def test_source_is_visible_to_inspect(run_code):
+def test_source_is_visible_to_inspect(run_code: Run) -> None:
     ran = run_code("""
         import inspect, linecache
         def f():
@@ -113,7 +116,9 @@ def test_source_is_visible_to_inspect(run_code):
 
 
 @pytest.mark.parametrize("prefix", ["   ", "> "])
-def test_source_of_an_inner_fence_is_visible_too(tmp_path, run_file, prefix):
+def test_source_of_an_inner_fence_is_visible_too(
+    tmp_path: Path, run_file: Run, prefix: str
+) -> None:
     code = "import inspect\nclass C:\n    x = 1\nprint(inspect.getsource(C))\n1 / 0"
     lines = ["```python", *code.splitlines(), "```"]
     opening = "1. Item:\n\n" if prefix.isspace() else ""
@@ -130,7 +135,9 @@ def test_source_of_an_inner_fence_is_visible_too(tmp_path, run_file, prefix):
     assert (ran.last.end_line, ran.last.end_column) == (frame.line, len(prefix) + 6)
 
 
-def test_nothing_of_cmdpack_and_not_the_folder_is_on_the_path(tmp_path, monkeypatch, run_code):
+def test_nothing_of_cmdpack_and_not_the_folder_is_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_code: Run
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "secret_module.py").write_text("")
     ran = run_code("""
@@ -146,7 +153,7 @@ def test_nothing_of_cmdpack_and_not_the_folder_is_on_the_path(tmp_path, monkeypa
 # Failures
 
 
-def test_a_failure_stops_the_run_and_skips_the_rest(run_code):
+def test_a_failure_stops_the_run_and_skips_the_rest(run_code: Run) -> None:
     ran = run_code("a = 1\nassert a == 2, 'not two'\nprint('never')", "print('never')")
     assert ran.outcomes == ["ok", "failed", "skipped", "skipped"]
     assert ran.last.kind == "assertion"
@@ -156,7 +163,7 @@ def test_a_failure_stops_the_run_and_skips_the_rest(run_code):
     assert ran.result.ending.status == 0
 
 
-def test_a_traceback_has_the_lines_of_the_file(run_code, document):
+def test_a_traceback_has_the_lines_of_the_file(run_code: Run) -> None:
     ran = run_code("""
         def inner(x):
             return {"é": x}["ü"]
@@ -178,7 +185,7 @@ def test_a_traceback_has_the_lines_of_the_file(run_code, document):
     assert ran.last.error.type == "KeyError"
 
 
-def test_frames_of_libraries_are_told_from_the_examples(run_code):
+def test_frames_of_libraries_are_told_from_the_examples(run_code: Run) -> None:
     ran = run_code("import json\njson.loads('{')")
     origins = [frame.origin for frame in ran.last.error.frames]
     assert origins[0] == "example"
@@ -202,11 +209,14 @@ def test_frames_of_libraries_are_told_from_the_examples(run_code):
         ("raise type('E', (Exception,), {'__str__': lambda self: 1 / 0})", "other", "failed"),
         ("raise type('E', (Exception,), {'__notes__': 3})", "other", "failed"),
         ("(i for i in ()).throw(ValueError)", "other", "failed"),
+        ("exec(compile('1/0', 'x', 'exec').replace(co_linetable=b''))", "other", "failed"),
         ("def f(): f()\nf()", "other", "failed"),
         ("raise ExceptionGroup('many', [ValueError(1)])", "other", "failed"),
     ],
 )
-def test_every_exception_is_a_failure_with_its_kind(run_code, statement, kind, outcome):
+def test_every_exception_is_a_failure_with_its_kind(
+    run_code: Run, statement: str, kind: str | None, outcome: str
+) -> None:
     ran = run_code(f"print('before')\n{statement}\nprint('after')")
     assert (ran.last.outcome, ran.last.kind) == (outcome, kind)
     assert ran.result.outcome == outcome
@@ -217,7 +227,7 @@ def test_every_exception_is_a_failure_with_its_kind(run_code, statement, kind, o
 
 
 @pytest.mark.parametrize("status", ["", "0", "None", "False"])
-def test_an_exit_without_an_error_skips_the_rest_and_passes(run_code, status):
+def test_an_exit_without_an_error_skips_the_rest_and_passes(run_code: Run, status: str) -> None:
     ran = run_code("import sys", f"sys.exit({status})", "print('never')")
     assert ran.outcomes == ["ok", "ok", "skipped"]
     assert ran.result.units[-1].reason == "exited"
@@ -227,7 +237,7 @@ def test_an_exit_without_an_error_skips_the_rest_and_passes(run_code, status):
 # Warnings
 
 
-def test_a_warning_points_at_the_line_of_the_file(run_code):
+def test_a_warning_points_at_the_line_of_the_file(run_code: Run) -> None:
     ran = run_code(
         "x = 1",
         """
@@ -251,7 +261,7 @@ def test_a_warning_points_at_the_line_of_the_file(run_code):
     assert ran.text("stderr") == ""
 
 
-def test_what_the_compiler_warns_of_belongs_to_its_unit(run_code):
+def test_what_the_compiler_warns_of_belongs_to_its_unit(run_code: Run) -> None:
     ran = run_code("x = 1", "y = 2\n\nz = (\n  y is 1\n)")
     [event] = ran.only(WarningRaised)
     assert event.warning.category == "SyntaxWarning"
@@ -260,17 +270,15 @@ def test_what_the_compiler_warns_of_belongs_to_its_unit(run_code):
     assert event.unit == ran.result.units[-1].id
 
 
-def test_what_the_parser_warns_of_has_the_lines_of_the_file(run_code):
-    ran = run_code(
-        "import warnings\nwarnings.simplefilter('always')", "a = 1\nb = '\\d'; c = 3"
-    )
+def test_what_the_parser_warns_of_has_the_lines_of_the_file(run_code: Run) -> None:
+    ran = run_code("import warnings\nwarnings.simplefilter('always')", "a = 1\nb = '\\d'; c = 3")
     [event] = ran.only(WarningRaised)
     lines = Path(ran.last.file).read_text().splitlines()
     assert "'\\d'" in lines[event.warning.line - 1]
     assert event.unit == ran.result.units[-2].id
 
 
-def test_a_loop_that_warns_loses_nothing_and_floods_nothing(run_code):
+def test_a_loop_that_warns_loses_nothing_and_floods_nothing(run_code: Run) -> None:
     ran = run_code("""
         import warnings
         warnings.simplefilter("always")
@@ -283,7 +291,7 @@ def test_a_loop_that_warns_loses_nothing_and_floods_nothing(run_code):
     assert "number 999" in ran.text("stderr")
 
 
-def test_examples_may_record_their_warnings(run_code):
+def test_examples_may_record_their_warnings(run_code: Run) -> None:
     ran = run_code("""
         import warnings
         with warnings.catch_warnings(record=True) as caught:
@@ -305,7 +313,7 @@ def test_examples_may_record_their_warnings(run_code):
         ("sys.stdout.buffer.write('é'.encode()[:1])", "\N{REPLACEMENT CHARACTER}"),
         ("print('é\\x00\\x1b', chr(0x1F600))", "é\x00\x1b \N{GRINNING FACE}\n"),
         ("print('\\udcff')", "\N{REPLACEMENT CHARACTER}\n"),
-        ("for _ in range(1_000_000): sys.stdout.write('x')", "x" * 1_000_000),
+        ("for _ in range(300_000): sys.stdout.write('x')", "x" * 300_000),
         ("print('y' * 3_000_000)", "y" * 3_000_000 + "\n"),
         ("os.write(1, b'native')", "native"),
         ("subprocess.run(['sh', '-c', 'echo shell'])", "shell\n"),
@@ -313,27 +321,25 @@ def test_examples_may_record_their_warnings(run_code):
         ("print('to stderr', file=sys.stderr)", ""),
     ],
 )
-def test_what_is_printed_arrives_whole(run_code, statement, text):
+def test_what_is_printed_arrives_whole(run_code: Run, statement: str, text: str) -> None:
     ran = run_code("import sys, os, subprocess", statement)
     assert ran.outcomes == ["ok", "ok"]
     assert ran.stdout == text
 
 
-def test_output_belongs_to_the_unit_that_wrote_it(run_code):
+def test_output_belongs_to_the_unit_that_wrote_it(run_code: Run) -> None:
     count = 20
     lines = [
-        f"print('p{i}'); os.write(1, b'n{i}'); print('e{i}', file=sys.stderr); os.system('echo s{i}')"
+        f"print('p{i}'); os.write(1, b'n{i}'); os.system('echo s{i}'); print('e{i}', file=err)"
         for i in range(count)
     ]
-    ran = run_code("import os, sys", "\n".join(lines))
-    units = ran.result.units[2:] if len(ran.result.units) == 4 * count + 2 else ran.result.units[1:]
-    assert len(units) == 4 * count
+    units = run_code("import os; from sys import stderr as err", *lines).result.units[2:]
     for i in range(count):
         texts = ["".join(part.text for part in unit.printed) for unit in units[4 * i : 4 * i + 4]]
-        assert texts == [f"p{i}\n", f"n{i}", f"e{i}\n", f"s{i}\n"]
+        assert texts == [f"p{i}\n", f"n{i}", f"s{i}\n", f"e{i}\n"]
 
 
-def test_output_of_threads_and_exit_handlers_goes_to_the_last_unit(run_code):
+def test_output_of_threads_and_exit_handlers_goes_to_the_last_unit(run_code: Run) -> None:
     ran = run_code("""
         import atexit, threading, time
         atexit.register(print, "from the exit handler")
@@ -344,7 +350,7 @@ def test_output_of_threads_and_exit_handlers_goes_to_the_last_unit(run_code):
     assert printed == "from the thread\nfrom the exit handler\n"
 
 
-def test_surrogates_that_cannot_be_printed_fail_as_in_python(run_code):
+def test_surrogates_that_cannot_be_printed_fail_as_in_python(run_code: Run) -> None:
     ran = run_code("print('\\ud800')")
     assert ran.last.error.type == "UnicodeEncodeError"
 
@@ -352,9 +358,7 @@ def test_surrogates_that_cannot_be_printed_fail_as_in_python(run_code):
 # The Python
 
 
-def test_the_examples_run_in_a_python_without_cmdpack(tmp_path, run_code):
-    import venv
-
+def test_the_examples_run_in_a_python_without_cmdpack(tmp_path: Path, run_code: Run) -> None:
     venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
     ran = run_code(
         """

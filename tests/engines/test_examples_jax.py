@@ -2,18 +2,24 @@
 
 import importlib.util
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cmdpack.result import RunRestarted
+from cmdpack.result import RunRestarted, WarningRaised
+
+Run = Callable[..., Any]
+Document = Callable[..., Path]
+Processes = Callable[[], list[Any]]
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("jaxlib") is None, reason="JAX is not installed"
 )
 
 
-def test_compilation_is_counted_and_kept_between_runs(document, run_file):
+def test_compilation_is_counted_and_kept_between_runs(document: Document, run_file: Run) -> None:
     path = document(
         """
         import jax
@@ -34,7 +40,7 @@ def test_compilation_is_counted_and_kept_between_runs(document, run_file):
         assert imported.executables == 0
         assert called.executables >= 1
         assert 0 < called.compile_seconds <= called.seconds
-        assert called.devices == ("TFRT_CPU_0",)
+        assert len(called.devices) == 1
         assert (unused.executables, unused.compile_seconds) == (0, 0)
         assert ran.result.platform == "cpu"
         assert ran.result.device_count == len(ran.result.devices) == 1
@@ -44,7 +50,7 @@ def test_compilation_is_counted_and_kept_between_runs(document, run_file):
     assert cold.result.evidence.executables == warm.result.evidence.executables
 
 
-def test_emulated_devices_are_used(run_code):
+def test_emulated_devices_are_used(run_code: Run) -> None:
     ran = run_code(
         """
         def late():
@@ -62,7 +68,7 @@ def test_emulated_devices_are_used(run_code):
     assert ran.result.units[1].import_seconds > 0.05
 
 
-def test_an_example_may_set_jax_up_before_importing_it(run_code):
+def test_an_example_may_set_jax_up_before_importing_it(run_code: Run) -> None:
     ran = run_code("""
         import os
         os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
@@ -82,7 +88,9 @@ def test_an_example_may_set_jax_up_before_importing_it(run_code):
         "jax.jit(lambda: jax.debug.callback(broken))()",
     ],
 )
-def test_an_asynchronous_error_belongs_to_the_unit_that_started_it(run_code, start):
+def test_an_asynchronous_error_belongs_to_the_unit_that_started_it(
+    run_code: Run, start: str
+) -> None:
     ran = run_code(f"""
         import jax, time
         def broken():
@@ -95,7 +103,7 @@ def test_an_asynchronous_error_belongs_to_the_unit_that_started_it(run_code, sta
     assert "out of the callback" in ran.last.error.message
 
 
-def test_a_platform_that_does_not_exist_is_a_failure_of_the_device(run_code):
+def test_a_platform_that_does_not_exist_is_a_failure_of_the_device(run_code: Run) -> None:
     ran = run_code("""
         import jax
         jax.config.update("jax_platforms", "tpu")
@@ -106,9 +114,11 @@ def test_a_platform_that_does_not_exist_is_a_failure_of_the_device(run_code):
     assert ran.last.error.advice is not None
 
 
-def test_a_hang_inside_a_compilation_ends_at_the_deadline(run_code, processes):
+def test_a_hang_inside_a_compilation_ends_at_the_deadline(
+    run_code: Run, processes: Processes
+) -> None:
     # XLA folds this window over constants by itself, for minutes; tracing it takes no time.
-    deadline = 6.0
+    deadline = 5.0
     start = time.monotonic()
     ran = run_code(
         """
@@ -143,7 +153,9 @@ print("through")
 """
 
 
-def test_a_death_with_a_warm_cache_is_tried_once_more_without(document, run_file):
+def test_a_death_with_a_warm_cache_is_tried_once_more_without(
+    document: Document, run_file: Run
+) -> None:
     path = document(CRASHES_WHEN_WARM)
     cold, warm = run_file(path), run_file(path)
     assert cold.result.outcome == warm.result.outcome == "ok"
@@ -156,14 +168,18 @@ def test_a_death_with_a_warm_cache_is_tried_once_more_without(document, run_file
 
 
 @pytest.mark.parametrize("fresh", [True, False])
-def test_a_death_without_a_warm_cache_is_final(document, run_file, fresh):
+def test_a_death_without_a_warm_cache_is_final(
+    document: Document, run_file: Run, fresh: bool
+) -> None:
     path = document("import ctypes\nctypes.string_at(0)")
     ran = run_file(path, fresh=fresh)
     assert ran.result.outcome == "crashed"
     assert ran.only(RunRestarted) == []
 
 
-def test_a_death_that_has_nothing_to_do_with_the_cache_stays_one(document, run_file):
+def test_a_death_that_has_nothing_to_do_with_the_cache_stays_one(
+    document: Document, run_file: Run
+) -> None:
     path = document(CRASHES_WHEN_WARM.replace("print", "ctypes.string_at(0); print"))
     assert run_file(path).result.outcome == "crashed"
     again = run_file(path)
@@ -172,7 +188,7 @@ def test_a_death_that_has_nothing_to_do_with_the_cache_stays_one(document, run_f
     assert again.result.ending.signal == "SIGSEGV"
 
 
-def test_both_attempts_share_one_deadline(document, run_file):
+def test_both_attempts_share_one_deadline(document: Document, run_file: Run) -> None:
     slow = CRASHES_WHEN_WARM.replace("if folder:", "import time; time.sleep(1)\nif folder:")
     path = document(slow)
     run_file(path)
@@ -183,15 +199,16 @@ def test_both_attempts_share_one_deadline(document, run_file):
     assert ran.result.outcome == "timeout"
 
 
-def test_a_cache_that_cannot_be_written_is_one_note(document, run_file, tmp_path):
-    path = document("import jax\ny = jax.jit(lambda x: x + 1)(1.0)\nz = jax.jit(lambda x: x - 1)(1.0)")
-    import_first = """
+def test_a_cache_that_cannot_be_used_is_one_note(run_code: Run) -> None:
+    ran = run_code("""
         import os, shutil
-        shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"])
-        open(os.environ["JAX_COMPILATION_CACHE_DIR"], "w").close()
-    """
-    path = document(import_first, path.read_text().split("```python\n")[1].split("```")[0])
-    ran = run_file(path)
+        folder = os.environ["JAX_COMPILATION_CACHE_DIR"]
+        shutil.rmtree(folder)
+        open(folder, "w").close()
+        import jax
+        y = jax.jit(lambda x: x + 1)(1.0), jax.jit(lambda x: x - 1)(1.0)
+    """)
     assert ran.result.outcome == "ok"
-    assert [note.code for note in ran.result.notes].count("cache") == 1
-    assert Path(path).exists()
+    assert ran.only(WarningRaised) == []
+    [note] = [note for note in ran.result.notes if note.code == "cache"]
+    assert "cannot be read" in note.message

@@ -4,7 +4,7 @@ import itertools
 import linecache
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from types import CodeType, TracebackType
 from typing import Any
 
@@ -91,13 +91,12 @@ def _frame(level: TracebackType, documents: Collection[str]) -> dict[str, Any]:
     }
 
 
-def _position(code: CodeType, instruction: int) -> tuple[int | None, int | None, int | None]:
-    """The end line and the columns of an instruction; a generator not yet begun is before all."""
-    if instruction < 0:
-        return None, None, None
-    _, *position = next(itertools.islice(code.co_positions(), instruction // 2, None))
-    end_line, column, end_column = position
-    return end_line, column, end_column
+def _position(code: CodeType, instruction: int) -> Sequence[int | None]:
+    """The end line and the columns of an instruction, where they are known."""
+    unknown = (None, None, None, None)
+    if instruction < 0:  # of a generator that has not begun
+        return unknown[1:]
+    return next(itertools.islice(code.co_positions(), instruction // 2, None), unknown)[1:]
 
 
 def _column(source: str, utf8: int | None) -> int | None:

@@ -264,6 +264,6 @@ def _lines_of(command: dict[str, Any]) -> tuple[int, None, list[str], str]:
         lines += ["\n"] * (example["line"] - 1 - len(lines))
         if lines and any(example["prefixes"]):
             lines[-1] = "if True:\n"
-        pairs = zip(example["code"].split("\n"), example["prefixes"], strict=False)
+        pairs = zip(units.lines_of(example["code"]), example["prefixes"], strict=False)
         lines += [" " * prefix + line + "\n" for line, prefix in pairs]
     return sum(map(len, lines)), None, lines, command["file"]

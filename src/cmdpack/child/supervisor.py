@@ -1,8 +1,8 @@
 """Between cmdpack and a runner: holds the deadline, and leaves no process behind.
 
-Started in a session of its own. Standard input is its lifeline: a line ``cancel``, ``output-limit``
-or ``deadline SECONDS`` is an order, its end means that cmdpack is gone. Standard output carries one
-JSON report a line: ``started``, then ``ended``, which is written only when nothing is left running.
+Started in a session of its own. Standard input is its lifeline: a line ``cancel`` or
+``output-limit`` is an order, its end means that cmdpack is gone. Standard output carries one JSON
+report a line: ``started``, then ``ended``, which is written only when nothing is left running.
 """
 
 import contextlib
@@ -110,15 +110,12 @@ class _Watch:
         received = os.read(0, 4096)
         if not received:
             return "lost"
-        *lines, self._orders = (self._orders + received).split(b"\n")
-        for line in lines:
-            word, _, rest = line.decode().partition(" ")
-            if word == "deadline":
-                self._deadline = min(self._deadline, time.monotonic() + float(rest))
-            elif word == "cancel":
+        *words, self._orders = (self._orders + received).split(b"\n")
+        for word in words:
+            if word == b"cancel":
                 self._interrupt()
                 return "cancelled"
-            elif word == "output-limit":
+            if word == b"output-limit":
                 return "output-limit"
         return None
 

@@ -5,10 +5,12 @@ file: lines from 1, columns from 1 in characters, ends exclusive.
 """
 
 import ast
+import re
 import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+_LINE_END = re.compile(r"\r\n?|\n")
 _PLACED = (
     ast.stmt,
     ast.expr,
@@ -65,11 +67,16 @@ def parse(code: str, filename: str, place: Place) -> tuple[ast.Module, list[Unit
     for found in parser_warnings:
         line = found.lineno + place.line - 1
         warnings.warn_explicit(found.message, found.category, filename, line)
-    lines = code.split("\n")
+    lines = lines_of(code)
     units = [_unit(node, lines, place) for node in tree.body]
     ast.increment_lineno(tree, place.line - 1)
     _shift_columns(tree, place)
     return tree, units
+
+
+def lines_of(code: str) -> list[str]:
+    """The lines of `code` as Python and Markdown count them, without their ends."""
+    return _LINE_END.split(code)
 
 
 def describe(unit: Unit) -> dict[str, Any]:

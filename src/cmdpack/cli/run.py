@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Iterator
@@ -98,6 +99,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter a flag
     if plan:
         _write_plan(planned, as_json=json)
         return ExitCode.OK
+    gc.enable()  # off since the start: a run may be long
     with _cancelled_by_interrupt() as control:
         happening = run.execute(plugins, planned, control)
         if not json:

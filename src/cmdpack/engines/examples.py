@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from time import monotonic
 from typing import Any
 
 from cmdpack import caches
 from cmdpack.account import Account
 from cmdpack.child import wire
-from cmdpack.plan import CompileCache, Plan, PlannedCommand
+from cmdpack.plan import CompileCache, Note, Plan, PlannedCommand
 from cmdpack.result import Event, RunFinished, RunRestarted, RunStarted
 from cmdpack.supervision import Control, Ended, Native, Recorded, Supervision
 
@@ -24,29 +25,30 @@ class ExamplesEngine:
         """
         yield RunStarted(plan=plan)
         was_warm = caches.is_warm(plan.cache)
+        deadline = monotonic() + plan.timeout
         account = Account(plan)
-        yield from _attempt(account, control)
-        signal = account.ending.signal
-        if was_warm and signal in _RETRIED and account.ending.reason == "exit":
-            reason = f"{signal} with a compile cache; once more without it"
+        yield from _attempt(account, control, plan.timeout)
+        left = deadline - monotonic()
+        if was_warm and account.ending.signal in _RETRIED and left > 0:
+            reason = f"{account.ending.signal} with a compile cache; once more without it"
             yield RunRestarted(reason=reason)
-            again = plan.model_copy(
-                update={
-                    "cache": CompileCache(directory=None, reason=reason),
-                    "timeout": plan.timeout,
-                }
-            )
-            account = Account(again)
-            yield from _attempt(account, control)
+            account = Account(_without_cache(plan, reason))
+            yield from _attempt(account, control, left)
         yield RunFinished(result=account.result())
 
 
-def _attempt(account: Account, control: Control) -> Iterator[Event]:
+def _without_cache(plan: Plan, reason: str) -> Plan:
+    cache = CompileCache(directory=None, reason=reason)
+    notes = (*plan.notes, Note(code="cache", message=reason))
+    return plan.model_copy(update={"cache": cache, "notes": notes})
+
+
+def _attempt(account: Account, control: Control, timeout: float) -> Iterator[Event]:
     plan = account.plan
     supervision = Supervision(
         plan.python.executable,
         _request(plan),
-        timeout=plan.timeout,
+        timeout=timeout,
         environment={**os.environ, **plan.environment, **caches.variables(plan.cache)},
     )
     for signal in supervision.signals(control):

@@ -1,0 +1,235 @@
+"""The built-in pack is honest: its examples run, assert, and execute what they define."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cmdpack.arguments import read_arguments
+from cmdpack.dependencies import chain
+from cmdpack.plan import Command
+from cmdpack.plugins import build_manager
+from cmdpack.registry import load_registry
+from cmdpack.result import RunResult
+from cmdpack.select import effects
+
+ROOT = Path(__file__).parents[1]
+REGISTRY = load_registry(build_manager(entry_points=False))
+COMMANDS = {entry.name: entry.read() for entry in REGISTRY.entries()}
+ASSISTANT = {"agents", "orchestrate", "intelligent", "breakthrough"}
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is missing")
+
+
+@pytest.fixture(params=COMMANDS)
+def command(request: pytest.FixtureRequest) -> Command:
+    return COMMANDS[request.param]
+
+
+# As files
+
+
+def test_the_pack_has_its_two_commands() -> None:
+    assert set(COMMANDS) == {"jax-init", "jax-essentials"}
+    assert REGISTRY.diagnostics == ()
+
+
+def test_nothing_is_odd(command: Command) -> None:
+    assert command.spec.diagnostics == ()
+
+
+def test_what_it_needs_is_there() -> None:
+    assert [it.spec.name for it in chain(REGISTRY, COMMANDS["jax-essentials"])] == [
+        "jax-init",
+        "jax-essentials",
+    ]
+    assert [it.spec.name for it in chain(REGISTRY, COMMANDS["jax-init"])] == ["jax-init"]
+
+
+def test_every_option_is_declared_in_all_three_places(command: Command) -> None:
+    places = {
+        option.name: {declaration.where for declaration in option.declared}
+        for option in command.spec.options
+    }
+    everywhere = {"options", "argument-hint", "list"}
+    assert places == dict.fromkeys(places, everywhere)
+    assert places.keys() >= ASSISTANT
+
+
+def test_what_every_option_does_is_known(command: Command) -> None:
+    kinds = {effect.option: effect.kind for effect in effects(command.spec)}
+    expected = {name: "assistant" if name in ASSISTANT else "selects" for name in kinds}
+    assert kinds == expected
+
+
+def test_every_choice_of_an_operation_selects_a_section() -> None:
+    [operation] = [
+        effect
+        for effect in effects(COMMANDS["jax-essentials"].spec)
+        if effect.option == "operation"
+    ]
+    assert operation.sections.keys() == {"jit", "grad", "vmap", "sharding", "pmap"}
+
+
+def test_the_options_of_an_assistant_are_accepted(command: Command) -> None:
+    tokens = ("--agents=jax", "--orchestrate", "--intelligent", "--breakthrough")
+    assert read_arguments(command.spec, tokens).values["agents"] == "jax"
+
+
+# As programs
+
+
+@pytest.fixture(scope="module", params=[1, 8])
+def run_on(request: pytest.FixtureRequest, cmdpack: Cli) -> tuple[int, RunResult]:
+    """The result of `jax-essentials`, and so of `jax-init`, on this many devices."""
+    flags = ["--emulate", str(request.param)] if request.param > 1 else ["--platform", "cpu"]
+    done = cmdpack("run", "--json", *flags, "jax-essentials")
+    assert done.stderr == ""
+    return request.param, RunResult.model_validate_json(done.stdout)
+
+
+@needs_jax
+def test_every_section_passes(run_on: tuple[int, RunResult]) -> None:
+    count, result = run_on
+    assert result.outcome == "ok", [unit.error for unit in result.units if unit.error]
+    assert {it.name: it.outcome for it in result.commands} == dict.fromkeys(COMMANDS, "ok")
+    assert {it.outcome for it in result.sections} == {"ok"}
+    planned = sum(len(it.spec.sections) for it in COMMANDS.values())
+    assert len(result.sections) == planned
+    assert result.device_count == count == len(result.evidence.devices_used)
+
+
+@needs_jax
+def test_nothing_is_left_to_be_explained(run_on: tuple[int, RunResult]) -> None:
+    _, result = run_on
+    assert [unit.warnings for unit in result.units if unit.warnings] == []
+    assert {part.stream for unit in result.units for part in unit.printed} == {"stdout"}
+    assert (result.notes, result.leftovers) == ((), ())
+
+
+@needs_jax
+def test_every_section_shows_something(run_on: tuple[int, RunResult]) -> None:
+    _, result = run_on
+    shown = {(unit.command, unit.section) for unit in result.units if unit.printed}
+    silent = [it for it in result.sections if (it.command, it.id) not in shown]
+    assert [it.title for it in silent] in ([], ["Setup"])
+
+
+@needs_jax
+def test_few_executables_are_made(run_on: tuple[int, RunResult]) -> None:
+    _, result = run_on
+    made = [unit.executables for unit in result.units if unit.command == "jax-essentials"]
+    assert 10 < sum(made) <= 60
+
+
+WATCH = """
+import runpy, sys, types
+
+def functions(code):
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            yield inner
+            yield from functions(inner)
+
+path = sys.argv[1]
+with open(path, encoding="utf-8") as file:
+    whole = compile(file.read(), path, "exec")
+defined = {(it.co_name, it.co_firstlineno) for it in functions(whole)}
+executed = set()
+
+def watch(frame, event, argument):
+    if event == "call" and frame.f_code.co_filename == path:
+        executed.add((frame.f_code.co_name, frame.f_code.co_firstlineno))
+
+sys.setprofile(watch)
+runpy.run_path(path, run_name="__main__")
+sys.setprofile(None)
+print("DEFINED", len(defined), "NEVER EXECUTED", sorted(defined - executed))
+"""
+
+
+def fences(command: Command) -> Iterator[str]:
+    return (example.code for example in command.spec.examples if example.runnable)
+
+
+def watched(
+    code: str, folder: Path, surroundings: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    (folder / "fences.py").write_text(code, encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", WATCH, str(folder / "fences.py")],
+        env={**surroundings, "JAX_PLATFORMS": "cpu"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@needs_jax
+def test_copied_out_of_the_file_it_runs_and_executes_all_that_it_defines(
+    command: Command, tmp_path: Path, surroundings: dict[str, str]
+) -> None:
+    done = watched("\n".join(fences(command)), tmp_path, surroundings)
+    assert (done.returncode, done.stderr) == (0, "")
+    _, _, verdict = done.stdout.rpartition("DEFINED ")
+    count, _, never = verdict.partition(" NEVER EXECUTED ")
+    assert int(count) > 3
+    assert never == "[]\n"
+
+
+def test_a_function_that_is_never_executed_would_be_seen(
+    tmp_path: Path, surroundings: dict[str, str]
+) -> None:
+    code = "def f():\n    return lambda: 1\n\ndef g(): pass\n\ng()\n"
+    done = watched(code, tmp_path, surroundings)
+    assert done.stdout == "DEFINED 3 NEVER EXECUTED [('<lambda>', 2), ('f', 1)]\n"
+
+
+def test_examples_assert(command: Command) -> None:
+    for example in command.spec.examples:
+        if example.runnable and "setup" not in example.directives:
+            assert "assert " in example.code, f"{command.spec.path}:{example.line}"
+
+
+# As shipped
+
+
+def test_a_wheel_brings_the_pack(tmp_path: Path, surroundings: dict[str, str]) -> None:
+    if importlib.util.find_spec("hatchling") is None:
+        pytest.skip("hatchling is missing")
+    if not (ROOT / "pyproject.toml").exists():
+        pytest.skip("not in a checkout")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    [wheel] = tmp_path.glob("*.whl")
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    for source in (ROOT / "manifest.toml", *(ROOT / "commands").glob("*.md")):
+        shipped = site / "cmdpack" / "_pack" / source.relative_to(ROOT)
+        assert shipped.read_bytes() == source.read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-m", "cmdpack", "list", "--json"],
+        cwd=tmp_path,
+        env={**surroundings, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = json.loads(done.stdout)
+    assert set(COMMANDS) <= {it["name"] for it in listed["commands"]}
+    assert str(site / "cmdpack" / "_pack") in done.stdout
+    assert str(ROOT / "commands") not in done.stdout
