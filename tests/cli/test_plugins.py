@@ -12,8 +12,9 @@ import pytest
 class Site:
     """A folder of installed distributions, as pip leaves them, and cmdpack run with it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, surroundings: dict[str, str]) -> None:
         self.path = path
+        self.surroundings = surroundings
 
     def install(self, name: str, code: str) -> None:
         info = self.path / f"{name}-1.5.dist-info"
@@ -23,10 +24,10 @@ class Site:
         (self.path / f"{name}_plugin.py").write_text(code)
 
     def cmdpack(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        paths = [str(self.path), *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = [str(self.path), *filter(None, [self.surroundings.get("PYTHONPATH")])]
         return subprocess.run(
             [sys.executable, "-m", "cmdpack", *arguments],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **variables},
+            env={**self.surroundings, "PYTHONPATH": os.pathsep.join(paths), **variables},
             capture_output=True,
             text=True,
             check=False,
@@ -49,10 +50,10 @@ def targets():
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def site(tmp_path: Path, surroundings: dict[str, str]) -> Site:
     (tmp_path / "fruit").mkdir()
     (tmp_path / "fruit" / "apple-pie.md").write_text("# Apple pie\n")
-    return Site(tmp_path)
+    return Site(tmp_path, surroundings)
 
 
 def test_a_plugin_is_listed_with_all_that_it_registers(site: Site) -> None:
