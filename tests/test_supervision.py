@@ -15,7 +15,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
 def supervision(code: str, timeout: float = 10.0, python: str = sys.executable) -> Supervision:
     """A run of one example of one line, one unit."""
-    unit = {"code": code, "line": 1, "prefixes": [0], "units": ["u"]}
+    unit = {
+        "code": code,
+        "line": 1,
+        "prefixes": [0],
+        "units": ["u"],
+        "expects": None,
+        "devices": None,
+    }
     request: dict[str, Any] = {"commands": [{"file": "/f.md", "examples": [unit]}]}
     return Supervision(python, request, timeout=timeout, environment=os.environ)
 

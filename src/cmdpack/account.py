@@ -92,6 +92,8 @@ class Account:
                 yield from self._start(self._units[record["unit"]])
             case "unit-finished":
                 yield from self._finish(self._verdict(record, cancelled=cancelled))
+            case "unit-skipped":
+                yield from self._skip(self._units[record["unit"]], record["reason"])
             case "output":
                 yield from self._print(record["stream"], record["text"])
             case "warning":
@@ -111,6 +113,12 @@ class Account:
         yield from self._print(stream, text)
 
     def _start(self, unit: Located) -> Iterator[Event]:
+        yield from self._enter_section(unit)
+        self._hand_late_output_over()
+        self._current, self._tail = unit, ""
+        yield UnitStarted(command=unit.command.name, unit=unit.unit.id)
+
+    def _enter_section(self, unit: Located) -> Iterator[Event]:
         before = self._section
         if before is None or before.section is not unit.section:
             yield from self._end_section()
@@ -122,9 +130,10 @@ class Account:
                 command=unit.command.name, section=unit.section.id, title=unit.section.title
             )
             self._section = unit
-        self._hand_late_output_over()
-        self._current, self._tail = unit, ""
-        yield UnitStarted(command=unit.command.name, unit=unit.unit.id)
+
+    def _skip(self, unit: Located, reason: str) -> Iterator[Event]:
+        yield from self._enter_section(unit)
+        yield from self._finish(self._result(unit, outcome="skipped", reason=reason))
 
     def _finish(self, result: UnitResult) -> Iterator[Event]:
         self._results[result.id] = result
@@ -194,8 +203,8 @@ class Account:
             failure = self._failure(record["error"])
             kind, advice = advise(kind, failure, self._around)
             failure = failure.model_copy(update={"advice": advice})
-        names = ("outcome", "seconds", "import_seconds", "compile_seconds", "executables")
-        facts = {name: record[name] for name in (*names, "cache_hits", "devices")}
+        names = ("outcome", "reason", "seconds", "import_seconds", "compile_seconds")
+        facts = {name: record[name] for name in (*names, "executables", "cache_hits", "devices")}
         if cancelled and kind == "interrupt":
             facts |= {"outcome": "cancelled", "reason": "cancelled"}
         return self._result(self._units[record["unit"]], kind=kind, error=failure, **facts)
@@ -304,7 +313,11 @@ class Account:
             why = f"the run stopped at {last.file}:{last.line}" if last else "the run did not start"
         self._printed, self._warnings = [], []
         for name, unit in self._units.items():
-            if name not in self._results:
+            if name in self._results:
+                continue
+            if (left_out := unit.unit.left_out) is not None:
+                self._results[name] = self._result(unit, outcome="skipped", reason=left_out)
+            else:
                 self._results[name] = self._result(unit, outcome=rest, reason=why)
 
     # The result

@@ -127,6 +127,7 @@ def _examples(commands: Sequence[Command]) -> Iterator[dict[str, Any]]:
                     "code": example.code,
                     "line": example.line,
                     "prefixes": example.prefixes,
+                    "requires": (example.directives.get("requires") or "").split(","),
                 }
 
 

@@ -60,21 +60,28 @@ class PythonFacts(Noun):
 
 
 class PlannedUnit(Noun):
-    """One top-level statement, at its place in the Markdown file."""
+    """One top-level statement at its place in the file; `left_out` tells why it will not run."""
 
     id: str
     span: Span
     section: str
+    left_out: str | None = None
 
 
 class PlannedExample(Noun):
-    """The code of one example with what is needed to report positions in its file."""
+    """The code of one example with what is needed to report positions in its file.
+
+    `expects` is the type of exception that its last unit must raise; it is skipped where JAX has
+    fewer than `devices` devices.
+    """
 
     id: str
     code: str
     line: int
     prefixes: tuple[int, ...]
     units: tuple[PlannedUnit, ...]
+    expects: str | None = None
+    devices: int | None = None
 
 
 class PlannedSection(Noun):

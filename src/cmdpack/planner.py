@@ -48,10 +48,14 @@ class CodeError(Noun):
 
 
 class CodeFacts(Noun):
-    """What a Python sees in one example: its units and imports, or why it is no Python."""
+    """What a Python sees in one example: its units and imports, or why it is no Python.
+
+    `missing` are the packages that the example requires and this Python does not have.
+    """
 
     units: tuple[UnitFacts, ...] = ()
     imports: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     error: CodeError | None = None
 
 
@@ -233,16 +237,20 @@ def _example(command: Command, example: Example, facts: CodeFacts) -> PlannedExa
             help="mend it, or mark the fence `python :no-run` or with another language",
         )
     sections = [section for section in spec.sections if section.example == example.id]
+    devices = example.directives.get("devices")
     return PlannedExample(
         id=example.id,
         code=example.code,
         line=example.line,
         prefixes=example.prefixes,
         units=tuple(_units(spec.name, facts, sections)),
+        expects=example.directives.get("expect-error"),
+        devices=int(devices) if devices else None,
     )
 
 
 def _units(command: str, facts: CodeFacts, sections: Sequence[Section]) -> Iterator[PlannedUnit]:
+    missing = f"package missing: {', '.join(facts.missing)}" if facts.missing else None
     for unit in facts.units:
         section = max(
             (s for s in sections if s.span.line <= unit.line),
@@ -253,6 +261,7 @@ def _units(command: str, facts: CodeFacts, sections: Sequence[Section]) -> Itera
             id=f"{command}:{unit.line}:{unit.column}",
             span=Span(**unit.model_dump()),
             section=section.id,
+            left_out=missing,
         )
 
 

@@ -19,6 +19,7 @@ Outcome = Literal[
     "out-of-memory",
     "crashed",
     "output-limit",
+    "expected-error-missing",
     "cancelled",
 ]
 Kind = Literal[

@@ -27,7 +27,8 @@ def ask(*examples: Example, path: Path | None = None) -> dict[str, Any]:
 
 def example(code: str, line: int = 10) -> Example:
     prefixes = [0] * (code.count("\n") + 1)
-    return {"id": "e", "file": "f.md", "code": code, "line": line, "prefixes": prefixes}
+    facts = {"id": "e", "file": "f.md", "code": code}
+    return {**facts, "line": line, "prefixes": prefixes, "requires": []}
 
 
 def test_it_is_this_python() -> None:

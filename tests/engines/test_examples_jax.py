@@ -119,7 +119,6 @@ def test_a_hang_inside_a_compilation_ends_at_the_deadline(
 ) -> None:
     # XLA folds this window over constants by itself, for minutes; tracing it takes no time.
     deadline = 5.0
-    start = time.monotonic()
     ran = run_code(
         """
         import jax
@@ -133,7 +132,7 @@ def test_a_hang_inside_a_compilation_ends_at_the_deadline(
         """,
         timeout=deadline,
     )
-    assert deadline <= time.monotonic() - start < deadline + 2.0
+    assert deadline <= ran.result.timing.total < deadline + 2.0
     assert ran.outcomes == ["ok", "ok", "ok", "ok", "timeout"]
     assert ran.result.outcome == "timeout"
     assert processes() == []
@@ -189,12 +188,12 @@ def test_a_death_that_has_nothing_to_do_with_the_cache_stays_one(
 
 
 def test_both_attempts_share_one_deadline(document: Document, run_file: Run) -> None:
-    slow = CRASHES_WHEN_WARM.replace("if folder:", "import time; time.sleep(1)\nif folder:")
-    path = document(slow)
+    slow = CRASHES_WHEN_WARM.replace("ctypes.string_at(0)", "time.sleep(1); ctypes.string_at(0)")
+    path = document("import time", slow, "time.sleep(0 if folder else 60)")
     run_file(path)
     start = time.monotonic()
-    ran = run_file(path, timeout=1.7)
-    assert time.monotonic() - start < 2.7
+    ran = run_file(path, timeout=2.5)
+    assert time.monotonic() - start < 3.4
     assert len(ran.only(RunRestarted)) == 1
     assert ran.result.outcome == "timeout"
 

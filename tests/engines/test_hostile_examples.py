@@ -374,7 +374,7 @@ def test_cancelling_lets_the_example_clean_up(document: Document, follow: Follow
     assert path.with_suffix(".cleaned").exists()
 
 
-@pytest.mark.parametrize(("times", "limit"), [(1, 1.5), (2, 0.4)])
+@pytest.mark.parametrize(("times", "limit"), [(1, 2.5), (2, 0.8)])
 def test_an_example_that_will_not_be_interrupted_is_killed(
     document: Document, follow: Follow, times: int, limit: float
 ) -> None:

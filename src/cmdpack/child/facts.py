@@ -18,7 +18,7 @@ _DISTRIBUTION = re.compile(r"(jax|jaxlib|numpy)-([^-]+)\.dist-info")
 
 
 def main(arguments: list[str]) -> None:
-    """Answer one request: ``{"examples": [{"id", "file", "code", "line", "prefixes"}]}``."""
+    """Answer ``{"examples": [{"id", "file", "code", "line", "prefixes", "requires"}]}``."""
     del arguments
     request = json.load(sys.stdin)
     answer = {
@@ -74,4 +74,18 @@ def _analysis(example: dict[str, Any]) -> dict[str, Any]:
     return {
         "units": [units.describe(unit) for unit in found],
         "imports": sorted(units.imports(tree)),
+        "missing": [name for name in example["requires"] if not _installed(name)],
     }
+
+
+def _installed(name: str) -> bool:
+    """Whether a package can be imported under `name`, or is a distribution of that name."""
+    module = name.replace("-", "_")
+    if not name or (module.isidentifier() and importlib.util.find_spec(module)):
+        return True
+    from importlib import metadata  # noqa: PLC0415 - costs 20 ms, and is needed here alone
+
+    try:
+        return bool(metadata.distribution(name))
+    except metadata.PackageNotFoundError:
+        return False

@@ -46,6 +46,17 @@ def outcome_of(error: BaseException) -> tuple[str, str | None]:
     return "failed", next((kinds[t] for t in type(error).__mro__ if t in kinds), "other")
 
 
+def is_named(error: BaseException, name: str) -> bool:
+    """Whether `error` is of exactly the type `name`, with or without its module."""
+    return name in {type(error).__name__, _name(type(error))}
+
+
+def summary(error: BaseException) -> str:
+    """Type and first line of the message, for one line."""
+    said = _message(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {said[:200]}"
+
+
 def _name(kind: type) -> str:
     module = str(kind.__module__)  # a class may have set it to anything
     return kind.__qualname__ if module in {"builtins", "__main__"} else f"{module}.{kind.__name__}"

@@ -104,6 +104,12 @@ class JaxWatch(importlib.abc.MetaPathFinder):
         self._reset()
         return taken
 
+    def device_count(self) -> int:
+        """How many devices JAX has here; starts JAX, for an example that cannot do without."""
+        import jax  # noqa: PLC0415 - see above
+
+        return int(jax.device_count())
+
     def devices(self) -> dict[str, Any]:
         """The platform and the devices of a backend that has been started, else nothing."""
         if not self._backend_started():

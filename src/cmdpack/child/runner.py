@@ -39,13 +39,22 @@ def main(arguments: list[str]) -> None:
     Runner(wire.Writer(memory), wire.request_of(memory)).run()
 
 
-class Step(NamedTuple):
-    """A unit that is ready to run: its name in reports, and what compiling it warned of."""
+_OK = {"outcome": "ok", "kind": None, "reason": None, "error": None, "exited": False}
 
-    name: str
+
+class Step(NamedTuple):
+    """A unit that is ready to run.
+
+    `name` is its name in reports (None: it is left out), `warned` what compiling it warned of,
+    `expects` the type of exception that it must raise, `devices` how many its example needs.
+    """
+
+    name: str | None
     unit: units.Unit
     code: types.CodeType
     warned: Sequence[warnings.WarningMessage]
+    expects: str | None
+    devices: int | None
 
 
 class Runner:
@@ -85,12 +94,17 @@ class Runner:
             sys.argv = [file]
             linecache.cache[file] = _lines_of(command)
             for step in steps:
-                if (stopped := self._run_step(step, file)) is not None:
+                if step.name is not None and (stopped := self._run_step(step, file)) is not None:
                     return stopped
         return None
 
     def _run_step(self, step: Step, file: str) -> str | None:
         """Run one unit and report on it. Returns why the run stops, or None."""
+        if step.devices is not None and (count := self._jax.device_count()) < step.devices:
+            needs = f"device missing: needs {step.devices}, there are {count}"
+            reason = f"{needs}; --emulate {step.devices} makes them"
+            self._report({"record": "unit-skipped", "unit": step.name, "reason": reason})
+            return None
         self._place = (file, step.unit.line)
         self._report({"record": "unit-started", "unit": step.name})
         verdict = self._run_unit(step)
@@ -118,22 +132,25 @@ class Runner:
         taken = self._jax.take()
         if isinstance(step.unit.node, (ast.Import, ast.ImportFrom)):
             taken["import_seconds"] = seconds
-        return {**self._verdict(error), "seconds": seconds, **taken, "devices": devices}
+        verdict = self._verdict(error, step.expects)
+        return {**_OK, **verdict, "seconds": seconds, **taken, "devices": devices}
 
-    def _verdict(self, error: BaseException | None) -> dict[str, Any]:
+    def _verdict(self, error: BaseException | None, expects: str | None) -> dict[str, Any]:
+        """How a unit that ended with `error` differs from `_OK`."""
+        if expects is not None and error is None:
+            reason = f"{expects} was expected, and nothing was raised"
+            return {"outcome": "expected-error-missing", "reason": reason}
         if error is None:
-            return {"outcome": "ok", "kind": None, "error": None, "exited": False}
+            return {}
+        if expects is not None and failures.is_named(error, expects):
+            return {"reason": f"raised as expected: {failures.summary(error)}"}
         exited = isinstance(error, SystemExit)
         status = getattr(error, "code", None)  # anything at all
         if exited and (status is None or (isinstance(status, int) and status == 0)):
-            return {"outcome": "ok", "kind": None, "error": None, "exited": True}
+            return {"exited": True}
         outcome, kind = failures.outcome_of(error)
-        return {
-            "outcome": outcome,
-            "kind": kind,
-            "error": failures.describe(error, self._documents),
-            "exited": exited,
-        }
+        described = failures.describe(error, self._documents)
+        return {"outcome": outcome, "kind": kind, "error": described, "exited": exited}
 
     def _warn(  # noqa: PLR0913, PLR0917 - the signature is Python's
         self,
@@ -204,7 +221,10 @@ def _steps(command: dict[str, Any]) -> Iterator[Step]:
                 codes.append(_compile(unit.node, command["file"], flags, first=not codes))
                 flags |= codes[-1].co_flags & _FUTURES
         warned = [[w for w in caught if _first_to_hold(w.lineno, found) is u] for u in found]
-        yield from itertools.starmap(Step, zip(example["units"], found, codes, warned, strict=True))
+        expected = [None] * (len(found) - 1) + [example["expects"]] * bool(found)
+        needed = itertools.repeat(example["devices"], len(found))
+        columns = (example["units"], found, codes, warned, expected, needed)
+        yield from itertools.starmap(Step, zip(*columns, strict=True))
 
 
 def _first_to_hold(line: int, found: Sequence[units.Unit]) -> units.Unit | None:

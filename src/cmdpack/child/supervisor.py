@@ -17,7 +17,7 @@ from typing import Any
 
 from . import processes
 
-_CANCEL_GRACE = 0.5  # seconds that a cancelled runner has to clean up after its KeyboardInterrupt
+_CANCEL_GRACE = 1.0  # seconds that a cancelled runner has to clean up after its KeyboardInterrupt
 _EXIT_GRACE = (
     0.2  # seconds for helpers (a resource tracker, say) to follow their runner by themselves
 )

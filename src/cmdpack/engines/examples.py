@@ -73,7 +73,9 @@ def _command(command: PlannedCommand) -> dict[str, Any]:
                 "code": example.code,
                 "line": example.line,
                 "prefixes": example.prefixes,
-                "units": [unit.id for unit in example.units],
+                "units": [None if unit.left_out else unit.id for unit in example.units],
+                "expects": example.expects,
+                "devices": example.devices,
             }
             for example in command.examples
         ],

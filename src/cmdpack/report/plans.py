@@ -37,4 +37,5 @@ def _sections(command: PlannedCommand) -> Iterator[tuple[str, ...]]:
         own = [unit for unit in units if unit.section == section.id]
         if own:
             span = f"lines {own[0].span.line}-{own[-1].span.end_line}"
-            yield "  ", section.title, span, f"{len(own)} units", section.reason
+            reason = own[0].left_out or section.reason
+            yield "  ", section.title, span, f"{len(own)} units", reason

@@ -21,6 +21,7 @@ from cmdpack.result import (
 from cmdpack.terminal import one_line, printable
 
 _INDENT = "    "
+_NAMED = 3  # skipped sections that are named; more are counted
 
 
 class TextReport:
@@ -78,7 +79,14 @@ def _role(command: PlannedCommand) -> str:
 
 
 def _ending(result: RunResult) -> Iterator[str]:
-    """The last lines: anything that went wrong outside a unit, then the evidence."""
+    """The last lines: what did not run, what went wrong outside a unit, then the evidence."""
+    titles: dict[str, list[str]] = {}
+    for section in result.sections:
+        if section.outcome == "skipped":
+            titles.setdefault(section.reason or "", []).append(section.title)
+    for reason, skipped in titles.items():
+        shown = ", ".join(skipped) if len(skipped) <= _NAMED else f"{len(skipped)} sections"
+        yield f"skipped: {one_line(f'{shown}: {reason}')}"
     judged = {unit.outcome for unit in result.units}
     if result.outcome not in {"ok", *judged}:
         yield f"{result.outcome}: {one_line(result.reason or '')}"
