@@ -38,14 +38,13 @@ UNITS = ("c:1:1", "c:2:1", "c:3:1")
 def plan() -> Plan:
     """One command, two sections: the first has two units, the second has one."""
     spans = [Span(line=n, column=1, end_line=n, end_column=9) for n in (1, 2, 3)]
-    sections = [
-        PlannedSection(id=it, title=it, span=spans[0], reason="asked for") for it in ("one", "two")
-    ]
+    sections = [PlannedSection(id=it, title=it, span=spans[0]) for it in ("one", "two")]
     units = [
         PlannedUnit(id=name, span=span, section=section)
         for name, span, section in zip(UNITS, spans, ("one", "one", "two"), strict=True)
     ]
     command = PlannedCommand(
+        id="c",
         name="c",
         path="c.md",
         file="/abs/c.md",
@@ -176,7 +175,7 @@ def test_an_exit_skips_the_rest() -> None:
     [
         (ended("deadline"), "timeout", "the run's 12 s were over"),
         (ended("cancelled"), "cancelled", "cancelled"),
-        (ended("output-limit"), "output-limit", "more than 8 MiB of output"),
+        (ended("output-limit"), "output-limit", "more than 4 MiB of output"),
         (ended("supervisor-lost", clean=False), "crashed", "the supervisor of the run was killed"),
         (ended("not-started"), "crashed", "/py could not be started"),
         (ended(status=None, signal="SIGSEGV"), "crashed", "killed by SIGSEGV"),
@@ -272,6 +271,15 @@ def test_output_goes_to_its_unit_and_late_output_to_the_last() -> None:
     assert told[0] == (None, "early ")
     assert told[1] == (UNITS[0], "a")
     assert told[-1] == (None, "exit")
+
+
+def test_late_output_is_not_that_of_a_unit_that_is_skipped() -> None:
+    skipped = {"record": "unit-skipped", "unit": UNITS[1], "reason": "too few devices"}
+    warned = {"record": "warning", "category": "W", "message": "m", "file": "f", "line": 1}
+    _, result = tell([*WHOLE[:2], output("late"), warned, skipped, *WHOLE[4:], CLOSING])
+    assert outcomes(result) == ["ok", "skipped", "ok"]
+    assert [[it.text for it in unit.printed] for unit in result.units] == [["late"], [], []]
+    assert [len(unit.warnings) for unit in result.units] == [1, 0, 0]
 
 
 def test_native_words_explain_a_crash() -> None:

@@ -23,6 +23,7 @@ def planned(code: str) -> PlannedCommand:
         id="e1", code=code, line=1, prefixes=(0,) * len(code.split("\n")), units=()
     )
     return PlannedCommand(
+        id="one",
         name="one",
         path=FILE,
         file=FILE,

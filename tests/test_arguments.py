@@ -146,3 +146,17 @@ def test_any_words_are_read_or_refused(tokens: list[str]) -> None:
     assert set(arguments.values) == {option.name for option in SPEC.options}
     assert arguments.values["operation"] in {None, "jit", "grad", "vmap", "all"}
     assert arguments.positionals == ()
+
+
+def test_messages_name_the_command_as_it_was_typed() -> None:
+    with pytest.raises(UsageError) as raised:
+        read_arguments(SPEC, ["--plan"], runner_flags={"--plan"}, word="./my notes.md")
+    assert raised.value.help == "cmdpack run --plan './my notes.md'"
+    with pytest.raises(UsageError) as raised:
+        read_arguments(SPEC, ["--zzz"], word="a/b.md")
+    assert (raised.value.help or "").startswith("usage: cmdpack run a/b.md [")
+
+
+def test_a_default_that_may_not_be_given_is_none() -> None:
+    spec = parse_command("---\noptions:\n  op: {choices: [a, b], default: all}\n---\n# T\n", "t.md")
+    assert read_arguments(spec, []).values == {"op": None}

@@ -28,7 +28,18 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def make(
     pack: PackOrigin = PACK, jaxlib: str | None = "0.10.2", fresh: bool = False, **names: str
 ) -> CompileCache:
-    return caches.compile_cache(pack, jaxlib, names, fresh=fresh)
+    """Tell where the cache is, and make it."""
+    cache = caches.compile_cache(pack, jaxlib, names, fresh=fresh)
+    assert caches.prepare(cache, pack) is None
+    return cache
+
+
+def refusal() -> str:
+    """What is said where the cache cannot be made."""
+    note = caches.prepare(caches.compile_cache(PACK, "0.10.2", {}, fresh=False), PACK)
+    assert note is not None
+    assert note.code == "cache"
+    return note.message
 
 
 def folder_of(cache: CompileCache) -> Path:
@@ -98,30 +109,36 @@ def test_a_link_is_refused(home: Path, tmp_path: Path, depth: int) -> None:
     target = tmp_path / "target"
     linked.rename(target)
     linked.symlink_to(target)
-    cache = make()
-    assert (cache.directory, cache.failed) == (None, True)
-    assert cache.reason == f"{linked} cannot be written: it is not a folder of yours"
+    said = f"no compile cache: {linked} cannot be written: it is not a folder of yours"
+    assert refusal() == said
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 def test_the_folder_of_another_user_is_refused() -> None:
     folder = folder_of(make())
     os.chown(folder, 12345, 12345)
-    cache = make()
-    assert (cache.directory, cache.failed) == (None, True)
-    assert "it is not a folder of yours" in cache.reason
+    assert "it is not a folder of yours" in refusal()
 
 
 def test_a_file_in_the_way(home: Path) -> None:
     home.write_text("no folder")
-    cache = make()
-    assert (cache.directory, cache.failed) == (None, True)
-    assert cache.reason.startswith(f"{home}")
-    assert "cannot be written: " in cache.reason
+    said = refusal()
+    assert said.startswith(f"no compile cache: {home}")
+    assert "cannot be written: " in said
+
+
+def test_to_tell_where_it_is_makes_and_removes_nothing(home: Path) -> None:
+    assert caches.compile_cache(PACK, "0.10.2", {}, fresh=False).directory is not None
+    assert not home.exists()
+    old = folder_of(make(JAX_A="a"))
+    long_ago = time.time() - 61 * 86400
+    os.utime(old / "used", (long_ago, long_ago))
+    caches.compile_cache(PACK, "0.10.2", {}, fresh=False)
+    assert old.exists()
 
 
 def test_nobody_asked_for_a_cache(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert make(fresh=True) == CompileCache(directory=None, reason="--fresh")
+    assert make(fresh=True) == CompileCache(directory=None, reason="--fresh", disabled=True)
     assert make(jaxlib=None) == CompileCache(directory=None, reason="no jaxlib")
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/mine")
     own = make()

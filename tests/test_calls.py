@@ -18,6 +18,7 @@ def command(*codes: str, prefix: int = 0, path: str = "one.md") -> PlannedComman
         for number, code in enumerate(codes, 1)
     )
     return PlannedCommand(
+        id="one",
         name="one",
         path=path,
         file=f"/{path}",

@@ -46,11 +46,11 @@ def test_nothing_is_odd(command: Command) -> None:
 
 
 def test_what_it_needs_is_there() -> None:
-    assert [it.spec.name for it in chain(REGISTRY, COMMANDS["jax-essentials"])] == [
+    assert [it.spec.name for it in chain(REGISTRY, COMMANDS["jax-essentials"]).commands] == [
         "jax-init",
         "jax-essentials",
     ]
-    assert [it.spec.name for it in chain(REGISTRY, COMMANDS["jax-init"])] == ["jax-init"]
+    assert [it.spec.name for it in chain(REGISTRY, COMMANDS["jax-init"]).commands] == ["jax-init"]
 
 
 def test_every_option_is_declared_in_all_three_places(command: Command) -> None:

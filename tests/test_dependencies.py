@@ -24,7 +24,7 @@ class Folder:
         return load_registry(Plugins(loaded=()), pack_dirs=(self.path,))
 
     def chain(self, name: str) -> tuple[Command, ...]:
-        return chain(self.registry, self.registry.find(name))
+        return chain(self.registry, self.registry.find(name)).commands
 
 
 @pytest.fixture
@@ -35,6 +35,16 @@ def folder(tmp_path: Path) -> Folder:
 def test_dependencies_come_first_each_once_and_the_command_last(folder: Folder) -> None:
     folder.write(top="left, right", left="base", right="base", base="")
     assert [it.spec.name for it in folder.chain("top")] == ["base", "left", "right", "top"]
+
+
+def test_who_needs_whom_however_it_is_written(folder: Folder) -> None:
+    folder.write(top=f"left, '{folder.path.name}:base', base", left="base", base="")
+    registry = folder.registry
+    needed_by = chain(registry, registry.find("top")).needed_by
+    assert {
+        Path(path).stem: [Path(other).stem for other in others]
+        for path, others in needed_by.items()
+    } == {"base": ["left", "top"], "left": ["top"], "top": []}
 
 
 def test_a_command_without_dependencies_is_alone(folder: Folder) -> None:
@@ -108,10 +118,21 @@ def test_two_packs_can_have_the_dependency(tmp_path: Path) -> None:
         chain(registry, registry.find("top"))
     assert raised.value.place == f"{folders[0] / 'top.md'}:2:16"
     Folder(folders[0]).write(top="'three:base'")
-    assert chain(registry, registry.find("top"))[0].qualified == "three:base"
+    assert chain(registry, registry.find("top")).commands[0].qualified == "three:base"
 
 
 def test_a_circle_through_a_name_with_its_pack(folder: Folder) -> None:
     folder.write(a=f"'{folder.path.name}:b'", b=f"'{folder.path.name}:a'")
     with pytest.raises(ResolutionError, match="in a circle: a -> b -> a"):
         folder.chain("a")
+
+
+def test_a_circle_through_commands_of_one_name(tmp_path: Path) -> None:
+    for pack, items in {"pa": "x, 'pb:foo'", "pb": "'pa:foo'"}.items():
+        (tmp_path / pack).mkdir()
+        Folder(tmp_path / pack).write(foo=items, x="")
+    registry = load_registry(Plugins(loaded=()), pack_dirs=(tmp_path / "pa", tmp_path / "pb"))
+    with pytest.raises(ResolutionError, match="pa:foo -> pb:foo -> pa:foo") as raised:
+        chain(registry, registry.find("pa:foo"))
+    assert raised.value.place == f"{tmp_path / 'pb' / 'foo.md'}:2:16"
+    assert raised.value.help == "remove pa:foo from the dependencies of pb:foo"

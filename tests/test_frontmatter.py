@@ -333,3 +333,58 @@ def test_any_text_is_read_and_every_place_lies_in_it(text: str) -> None:
         assert (span.line, span.column) <= (span.end_line, span.end_column)
         for line, column in ((span.line, span.column), (span.end_line, span.end_column)):
             assert 1 <= column <= len(lines[line - 2]) + 1
+
+
+class TestBrokenValues:
+    """A broken value that can only be text is read; for every other its author is told."""
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "argument-hint: [a] [b]",
+            "argument-hint: [file",
+            "description: Use when: asked",
+            "tools: *",
+            "tags: a: b",
+            "bad: yaml: here",
+            "anything: [a] [b]",
+            "title: {x",
+        ],
+    )
+    @pytest.mark.parametrize("after", ["", "\ncategory: x"])
+    def test_text_is_read(self, text: str, after: str) -> None:
+        found, (finding,) = read(text + after)
+        assert (finding.code, finding.severity) == ("FM008", "warning")
+        assert found is not None
+        key, _, value = text.partition(": ")
+        assert getattr(found.entries[0].value, "text", None) == value
+        assert found.entries[0].key.text == key
+
+    @pytest.mark.parametrize(
+        ("text", "column", "hint"),
+        [
+            ("dependencies: [jax-init", 15, "close the `[`"),
+            ("requires: [jax, optax", 11, "close the `[`"),
+            ("options: {a: {help: x}", 10, "close the `{`"),
+            ("options: {a: b: c}", 15, "into quotes"),
+            ("related: [a] [b]", 14, "into quotes"),
+            ("engine: *", 9, ""),
+            ("target: 'file", 9, "close the `'`"),
+            ("workflows: a: b", 13, "into quotes"),
+            ('"dependencies": [a', 17, "close the `[`"),
+            ("tags: [a, b", 7, "close the `[`"),
+            ("a: [", 4, "close the `[`"),
+            ("a: {b: [c]", 4, "close the `{`"),
+        ],
+    )
+    @pytest.mark.parametrize("after", ["", "\nname: x"])
+    def test_structure_is_an_error_at_its_place(
+        self, text: str, column: int, hint: str, after: str
+    ) -> None:
+        found, (finding,) = read(text + after)
+        assert (finding.code, finding.severity) == ("FM001", "error")
+        assert finding.span.line == 2
+        assert abs(finding.span.column - column) <= 1
+        assert hint in (finding.help or "")
+        names = [entry.key.text for entry in found.entries] if found else []
+        assert names == (["name"] if after else [])

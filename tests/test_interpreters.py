@@ -214,13 +214,13 @@ def test_units_and_imports_are_what_that_python_sees(bare: Path) -> None:
     pack = PackOrigin(name="p", path="p.md", trust="user", source="p.md")
     command = Command(spec=parse_command(text, "p.md"), pack=pack)
     code = named_examination(bare, command).code
-    assert list(code) == ["p:p/e1", "p:p/e2", "p:p/e3"]
-    assert [(unit.line, unit.column) for unit in code["p:p/e1"].units] == [(4, 1), (5, 1), (5, 8)]
-    assert code["p:p/e1"].imports == ("json",)
-    [unit] = code["p:p/e2"].units
+    assert list(code) == ["p.md/e1", "p.md/e2", "p.md/e3"]
+    assert [(unit.line, unit.column) for unit in code["p.md/e1"].units] == [(4, 1), (5, 1), (5, 8)]
+    assert code["p.md/e1"].imports == ("json",)
+    [unit] = code["p.md/e2"].units
     assert (unit.line, unit.column, unit.end_line) == (11, 3, 12)
-    assert code["p:p/e2"].imports == ("os",)
-    error = code["p:p/e3"].error
+    assert code["p.md/e2"].imports == ("os",)
+    error = code["p.md/e3"].error
     assert error is not None
     assert (error.line, error.column, error.message) == (16, 5, "invalid syntax")
 

@@ -134,7 +134,7 @@ def test_text_that_is_not_toml_stops_with_its_place(path: Path) -> None:
 
 def test_text_that_is_not_utf8_stops_with_its_line(path: Path) -> None:
     path.write_bytes(b'[pack]\nname = "\xff"\n')
-    with pytest.raises(ContentError, match=r"manifest\.toml:2:1: the manifest is not UTF-8"):
+    with pytest.raises(ContentError, match=r"manifest\.toml:2:9: the manifest is not UTF-8"):
         read_manifest(path)
 
 

@@ -375,13 +375,13 @@ class TestReadCommand:
         path = tmp_path / "a.md"
         path.write_bytes(b"a\r\nb\nc\0")
         error = self.refused(path)
-        assert (error.message, error.place) == ("this is not text: byte 6 is NUL", f"{path}:3")
+        assert (error.message, error.place) == ("this is not text: byte 6 is NUL", f"{path}:3:2")
 
     def test_other_encodings(self, tmp_path: Path) -> None:
         path = tmp_path / "a.md"
         path.write_bytes(b"a\n\nb\xe9c\n")
         error = self.refused(path)
-        assert error.place == f"{path}:3"
+        assert error.place == f"{path}:3:2"
         assert error.message.startswith("this is not UTF-8: byte 4 is 0xE9")
 
     def test_link_to_a_file_is_read(self, tmp_path: Path) -> None:

@@ -4,7 +4,17 @@ from cmdpack import planner
 from cmdpack.child import units
 from cmdpack.errors import ContentError, SandboxError, UnavailableError, UsageError
 from cmdpack.parse import parse_command
-from cmdpack.plan import Arguments, Command, CompileCache, PackOrigin, Plan, PythonFacts, Trust
+from cmdpack.plan import (
+    Arguments,
+    Chain,
+    Command,
+    CompileCache,
+    PackOrigin,
+    Plan,
+    PythonFacts,
+    Trust,
+    identities,
+)
 from cmdpack.planner import CodeFacts, UnitFacts, Wishes
 
 HEAD = "---\ntitle: T\n---\n\n# T\n\n"
@@ -30,16 +40,21 @@ def facts(*commands: Command) -> dict[str, CodeFacts]:
         for example in it.spec.examples:
             place = units.Place(example.line, example.prefixes)
             tree, nodes = units.parse(example.code, "file", place)
-            found[f"{it.qualified}/{example.id}"] = CodeFacts(
+            found[planner.example_key(it, example)] = CodeFacts(
                 units=tuple(UnitFacts.model_validate(units.describe(node)) for node in nodes),
                 imports=tuple(units.imports(tree)),
             )
     return found
 
 
-def plan(*commands: Command, arguments: Arguments | None = None, **wishes: object) -> Plan:
+def plan(
+    *commands: Command,
+    arguments: Arguments | None = None,
+    needed_by: dict[str, tuple[str, ...]] | None = None,
+    **wishes: object,
+) -> Plan:
     return planner.make_plan(
-        commands,
+        Chain(commands=commands, needed_by=needed_by or {}),
         arguments or Arguments(),
         python=PYTHON,
         code=facts(*commands),
@@ -214,15 +229,53 @@ def test_units_belong_to_the_section_that_they_stand_in() -> None:
 
 
 def test_dependencies_say_who_needs_them() -> None:
-    middle = HEAD.replace("title: T", "title: T\ndependencies: [base]") + FENCE
-    last = middle.replace("[base]", "[base, middle]")
-    made = plan(command(name="base"), command(middle, "middle"), command(last))
+    base, middle, one = (f"pack/{name}.md" for name in ("base", "middle", "one"))
+    commands = command(name="base"), command(name="middle"), command()
+    made = plan(*commands, needed_by={base: (middle, one), middle: (one,), one: ()})
     assert [(it.name, it.role, it.reason) for it in made.commands] == [
         ("base", "dependency", "needed by middle, one"),
         ("middle", "dependency", "needed by one"),
         ("one", "target", "asked for"),
     ]
     assert made.command == "one"
+
+
+def other(path: str, pack: str) -> Command:
+    origin = PackOrigin(name=pack, path=pack, trust="user", source=pack)
+    return Command(spec=parse_command(HEAD + FENCE, path), pack=origin)
+
+
+@pytest.mark.parametrize(
+    ("commands", "ids"),
+    [
+        ([other("a/one.md", "p"), other("a/two.md", "p")], ["one", "two"]),
+        ([other("a/one.md", "p"), other("b/one.md", "q")], ["p:one", "q:one"]),
+        ([other("a/one.md", "p"), other("b/one.md", "p")], ["a/one.md", "b/one.md"]),
+        (
+            [other("a/one.md", "p"), other("b/one.md", "p"), other("c/one.md", "q")],
+            ["a/one.md", "b/one.md", "q:one"],
+        ),
+        (
+            [other("a/one.md", "p"), other("b/one.md", "q"), other("c/p:one.md", "r")],
+            ["a/one.md", "q:one", "r:p:one"],
+        ),
+    ],
+)
+def test_commands_of_one_name_are_told_apart(commands: list[Command], ids: list[str]) -> None:
+    assert list(identities(commands).values()) == ids
+    made = plan(*commands)
+    assert [it.id for it in made.commands] == ids
+    assert made.command == ids[-1]
+    assert [it.name for it in made.commands] == [it.spec.name for it in commands]
+    units = [unit.id for it in made.commands for example in it.examples for unit in example.units]
+    assert units == [f"{it}:{line}:1" for it in ids for line in (8, 9)]
+
+
+def test_a_plan_with_two_units_of_one_id_is_refused() -> None:
+    made = plan(command()).model_dump()
+    made["commands"] *= 2
+    with pytest.raises(ValueError, match="units of one id: one:8:1, one:9:1"):
+        Plan.model_validate(made)
 
 
 def test_paths_in_tracebacks_are_absolute() -> None:
@@ -243,13 +296,13 @@ def test_nothing_to_run(body: str) -> None:
 
 def test_an_example_that_is_not_python_is_refused_at_its_place() -> None:
     code = {
-        "pack:one/e1": CodeFacts.model_validate(
+        "pack/one.md/e1": CodeFacts.model_validate(
             {"error": {"message": "invalid syntax", "line": 9, "column": None}}
         )
     }
     with pytest.raises(ContentError) as caught:
         planner.make_plan(
-            [command()],
+            Chain(commands=(command(),)),
             Arguments(),
             python=PYTHON,
             code=code,

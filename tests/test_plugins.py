@@ -1,5 +1,6 @@
 """Plugins are real distributions here: a dist-info folder on the path, as pip leaves it."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -219,3 +220,41 @@ def test_an_engine_that_cannot_be_loaded(install: Install, load: str) -> None:
     ) as raised:
         plugins.load_engine("x")
     assert "apple" in (raised.value.help or "")
+
+
+PAST_STDOUT = "import os, sys\nos.write(1, b'raw ')\nsys.__stdout__.write('under')\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [PAST_STDOUT, "import subprocess\nsubprocess.run(['echo', 'raw under'], check=True)\n"],
+    ids=["descriptor", "subprocess"],
+)
+@pytest.mark.parametrize("hook", [False, True], ids=["loading", "hook"])
+def test_nothing_that_a_plugin_writes_reaches_our_output(
+    install: Install, capfd: pytest.CaptureFixture[str], code: str, hook: bool
+) -> None:
+    body = "".join(f"    {line}\n" for line in code.splitlines())
+    install("apple", f"@hookimpl\ndef packs():\n{body}    return []\n" if hook else code)
+    os.write(1, b"ours ")
+    plugins = build_manager()
+    os.write(1, b"again")
+    assert names(plugins) == ["cmdpack"]
+    [diagnostic] = plugins.diagnostics
+    assert diagnostic.code == "PL001"
+    assert "printed to standard output while loading: 'raw under'" in diagnostic.message
+    out, err = capfd.readouterr()
+    assert (out, err) == ("ours again", "")
+
+
+def test_what_an_engine_writes_while_loading_goes_to_standard_error(
+    install: Install, capfd: pytest.CaptureFixture[str]
+) -> None:
+    install(
+        "apple",
+        "import os\n@hookimpl\ndef engines():\n"
+        "    return [EngineSpec(name='x', help='', load='apple_plugin:make')]\n"
+        "def make():\n    os.write(1, b'raw')\n    return 3\n",
+    )
+    assert build_manager().load_engine("x") == 3
+    assert capfd.readouterr() == ("", "raw")

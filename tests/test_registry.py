@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from cmdpack.errors import ContentError, ResolutionError, UsageError
+from cmdpack.errors import ContentError, InputError, ResolutionError, UsageError
 from cmdpack.plugins import Plugin, Plugins
 from cmdpack.registry import Registry, load_registry
 
@@ -162,7 +162,7 @@ def test_a_dependency_is_never_a_path(tmp_path: Path, here: Path) -> None:
     (here / "d.md").write_text(COMMAND)
     found = registry()
     of = found.find("./a.md")
-    for name in ("./d.md", "d.md", str(here / "d.md"), "d"):
+    for name in ("./d.md", "d.md", str(here / "d.md"), "../here/d", "."):
         assert not found.knows(name, of)
         with pytest.raises(ResolutionError, match="no command is named"):
             found.dependency(name, of)
@@ -202,3 +202,47 @@ def test_what_the_user_named_must_be_right(tmp_path: Path) -> None:
 def test_findings_of_manifests_and_plugins_are_carried_along(tmp_path: Path) -> None:
     found = registry(pack_dirs=(pack(tmp_path / "a", "b", manifest="colour = 1\n"),))
     assert [diagnostic.code for diagnostic in found.diagnostics] == ["MF001"]
+
+
+def test_a_file_finds_its_siblings_before_others_of_their_name(tmp_path: Path, here: Path) -> None:
+    found = registry(plugin("fruit", pack(tmp_path / "fruit", "a", "c")))
+    for name in ("a", "b"):
+        (here / f"{name}.md").write_text(COMMAND)
+    of = found.find("./b.md")
+    sibling = found.dependency("a", of)
+    assert (sibling.spec.path, sibling.pack) == ("a.md", of.pack)
+    assert found.dependency("b", sibling).spec.path == "b.md"
+    assert found.dependency("c", of).pack.name == "fruit"
+    assert not found.knows("d", of)
+
+
+def test_a_sibling_that_leads_out_of_the_folder_is_none(tmp_path: Path, here: Path) -> None:
+    (tmp_path / "secret.md").write_text(COMMAND)
+    (here / "secret.md").symlink_to(tmp_path / "secret.md")
+    (here / "b.md").write_text(COMMAND)
+    found = registry()
+    assert not found.knows("secret", found.find("./b.md"))
+
+
+def test_the_pack_of_a_file_in_a_folder_commands_is_the_folder_around(tmp_path: Path) -> None:
+    root = pack(tmp_path / "fruit", "a", "b", manifest='[pack]\nname = "pears"\nversion = "2"\n')
+    found = registry()
+    of = found.find(str(root / "commands" / "a.md"))
+    assert (of.pack.name, of.pack.version, of.pack.trust) == ("pears", "2", "user")
+    assert of.pack.source == str(root / "commands" / "a.md")
+    assert found.dependency("b", of).pack == of.pack
+    (root / "manifest.toml").unlink()
+    assert found.find(str(root / "commands" / "a.md")).pack.name == "fruit"
+
+
+def test_each_refusal_of_a_word_has_a_next_step(here: Path) -> None:
+    (here / "notes").mkdir()
+    found = registry()
+    with pytest.raises(ResolutionError, match="no command is named notes") as raised:
+        found.find("notes")
+    assert "--pack ./notes" in str(raised.value)
+    with pytest.raises(ResolutionError, match=r"there is no file zz\.md") as raised:
+        found.find("zz.md")
+    assert "cmdpack list" in (raised.value.help or "")
+    with pytest.raises(InputError, match="File name too long"):
+        found.find("x" * 300)

@@ -12,8 +12,9 @@ from cmdpack.plan import PackOrigin, PlannedCommand, PlannedSection
 from cmdpack.result import CommandResult, Outcome, UnitResult
 
 SPAN = Span(line=1, column=1, end_line=2, end_column=1)
-SECTION = PlannedSection(id="s", title="Section", span=SPAN, reason="asked for")
+SECTION = PlannedSection(id="s", title="Section", span=SPAN)
 COMMAND = PlannedCommand(
+    id="c",
     name="c",
     path="c.md",
     file="/c.md",
@@ -33,7 +34,7 @@ def unit(outcome: Outcome, **facts: object) -> UnitResult:
 
 
 def result(outcome: Outcome, role: str = "target") -> CommandResult:
-    facts = {"name": "c", "pack": "p", "path": "c.md", "role": role, "outcome": outcome}
+    facts = {"id": "c", "name": "c", "pack": "p", "path": "c.md", "role": role, "outcome": outcome}
     return CommandResult.model_validate(facts)
 
 

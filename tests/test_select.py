@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmdpack.parse import parse_command
-from cmdpack.select import effects, selected_sections, selecting_options, selectors
+from cmdpack.select import effects, legal_choices, selecting_options, selectors
 from cmdpack.spec import CommandSpec
 
 RULE = f"# {'=' * 12}\n"
@@ -121,8 +121,8 @@ def test_whatever_the_code_what_is_selected_exists(code: str) -> None:
     for effect in effects(found):
         for ids in effect.sections.values():
             assert all(sections[section_id].kind != "setup" for section_id in ids)
-    for choice in ("jit", "grad"):
-        assert len(selected_sections(found, "op", choice)) <= 1
+    by_name = {effect.option: effect.sections for effect in effects(found)}
+    assert all(len(by_name["op"].get(choice, ())) <= 1 for choice in ("jit", "grad"))
 
 
 def test_code_with_an_odd_escape_is_read_without_a_warning() -> None:
@@ -185,24 +185,19 @@ def test_an_option_that_sets_variables_does_not_do_nothing() -> None:
     assert effect.kind == "environment"
 
 
-def test_selected_sections_by_value() -> None:
-    found = spec(BANNERS, "[--operation=jit|pmap] [--quiet] [--agents=all|auto]")
-
-    def titles(option: str, value: str | bool | None) -> list[str]:
-        return [section.title for section in selected_sections(found, option, value)]
-
-    assert titles("operation", "jit") == ["JIT COMPILATION"]
-    assert titles("operation", "pmap") == []
-    assert titles("operation", None) == []
-    assert len(titles("operation", "all")) == len(found.sections)
-    assert titles("agents", "all") == []
-    assert titles("quiet", True) == []
+def test_all_is_legal_where_something_is_selected_or_its_author_says_so() -> None:
+    found = spec(BANNERS, "[--operation=jit|pmap] [--idle=x|y] [--quiet] [--agents=all|auto]")
+    assert legal_choices(found) == {
+        "operation": ("jit", "pmap", "all"),
+        "idle": ("x", "y"),
+        "agents": ("all", "auto"),
+    }
 
 
 def test_a_flag_selects_what_is_bound_to_it() -> None:
     found = spec("x = 1\n", "[--more]", info=" more")
-    assert selected_sections(found, "more", True) == found.sections
-    assert selected_sections(found, "more", False) == ()
+    [effect] = effects(found)
+    assert effect.sections == {"more": tuple(section.id for section in found.sections)}
 
 
 def test_blocks_that_do_not_run_are_not_selected() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cmdpack.child.streams import LIMIT
 from cmdpack.supervision import Control, Ended, Native, Recorded, Signal, Supervision
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
@@ -83,7 +84,7 @@ def test_what_is_written_past_python_is_bounded(descriptor: int) -> None:
     code = f"while True: __import__('os').write({descriptor}, b'x' * 65536)"
     signals = run(code)
     assert last(signals).ending.reason == "output-limit"
-    assert len(native(signals, "stdout" if descriptor == 1 else "stderr")) == 8 * 2**20
+    assert len(native(signals, "stdout" if descriptor == 1 else "stderr")) == LIMIT
 
 
 def test_output_that_was_pending_at_a_crash_is_not_lost() -> None:

@@ -20,18 +20,32 @@ def test_text_cannot_be_turned_around() -> None:
 
 
 def test_tabs_newlines_accents_and_emoji_stay() -> None:
-    text = "a\tb\nçé 👩‍🔬 日本"
+    text = "a\tb\nçé 👩 ❤️ 日本"
     assert printable(text) == text
 
 
-@given(st.text(st.characters(codec=None)))
+FORMATS = st.characters(categories=["Cf"])
+PLANE_14 = st.characters(min_codepoint=0xE0000, max_codepoint=0xE01FF)
+
+
+@given(st.text(st.characters(codec=None) | FORMATS | PLANE_14))
 def test_nothing_printable_controls_a_terminal(text: str) -> None:
-    left = {char for char in printable(text) if unicodedata.category(char) in {"Cc", "Cs"}}
+    unseen = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    left = {char for char in printable(text) if unicodedata.category(char) in unseen}
     assert left <= {"\t", "\n"}
+    assert not any("\U000e0000" <= char < "\U000f0000" for char in printable(text))
     assert printable(printable(text)) == printable(text)
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_hidden_text_is_written_out() -> None:
+    assert (
+        printable("a\U000e0041\u200b\ufeff\u00ad\u200d")
+        == "a\\udb40\\udc41\\u200b\\ufeff\\u00ad\\u200d"
+    )
+    assert printable("x\U000e0100") == "x\\udb40\\udd00"
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]) | FORMATS | PLANE_14))
 def test_json_stays_the_same_json(text: str) -> None:
     assert json.loads(printable(json.dumps([text], ensure_ascii=False))) == [text]
 

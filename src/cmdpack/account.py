@@ -116,7 +116,7 @@ class Account:
         yield from self._enter_section(unit)
         self._hand_late_output_over()
         self._current, self._tail = unit, ""
-        yield UnitStarted(command=unit.command.name, unit=unit.unit.id)
+        yield UnitStarted(command=unit.command.id, unit=unit.unit.id)
 
     def _enter_section(self, unit: Located) -> Iterator[Event]:
         before = self._section
@@ -124,15 +124,16 @@ class Account:
             yield from self._end_section()
             if before is None or before.command is not unit.command:
                 yield CommandStarted(
-                    command=unit.command.name, pack=unit.command.pack.name, role=unit.command.role
+                    command=unit.command.id, pack=unit.command.pack.name, role=unit.command.role
                 )
             yield SectionStarted(
-                command=unit.command.name, section=unit.section.id, title=unit.section.title
+                command=unit.command.id, section=unit.section.id, title=unit.section.title
             )
             self._section = unit
 
     def _skip(self, unit: Located, reason: str) -> Iterator[Event]:
         yield from self._enter_section(unit)
+        self._hand_late_output_over()
         yield from self._finish(self._result(unit, outcome="skipped", reason=reason))
 
     def _finish(self, result: UnitResult) -> Iterator[Event]:
@@ -165,7 +166,7 @@ class Account:
     def _print(self, stream: Stream, text: str) -> Iterator[Event]:
         where = self._section or next(iter(self._units.values()))
         unit = self._current.unit.id if self._current else None
-        event = OutputWritten(command=where.command.name, unit=unit, stream=stream, text=text)
+        event = OutputWritten(command=where.command.id, unit=unit, stream=stream, text=text)
         if not self._printed or self._printed[-1][0] != stream:
             self._printed.append((stream, []))
         self._printed[-1][1].append(text)
@@ -175,7 +176,7 @@ class Account:
         if found := _CACHE_WARNING.match(record["message"]):
             problem = f"cannot be {_CACHE_PROBLEM[found[1]]}"
             where = f"the compile cache in {self.plan.cache.directory}"
-            yield from self._note(Note(code="cache", message=f"{where} {problem}"))
+            yield from self.note(Note(code="cache", message=f"{where} {problem}"))
             return
         warning = Warned(
             category=record["category"],
@@ -185,12 +186,13 @@ class Account:
         )
         self._warnings.append(warning)
         yield WarningRaised(
-            command=self._section.command.name if self._section else self.plan.command,
+            command=self._section.command.id if self._section else self.plan.command,
             unit=self._current.unit.id if self._current else None,
             warning=warning,
         )
 
-    def _note(self, note: Note) -> Iterator[Event]:
+    def note(self, note: Note) -> Iterator[Event]:
+        """Enter a note on the run as a whole, once."""
         if note not in self._notes:
             self._notes.append(note)
             yield NoteAdded(note=note)
@@ -227,7 +229,7 @@ class Account:
         return UnitResult.model_validate(
             {
                 "id": unit.unit.id,
-                "command": unit.command.name,
+                "command": unit.command.id,
                 "file": unit.command.path,
                 "section": unit.section.id,
                 "printed": tuple(self._all_printed()),
@@ -247,13 +249,13 @@ class Account:
         self.ending, self._leftovers, self._cpu = end.ending, end.leftovers, end.cpu
         for leftover in end.leftovers:
             outlived = f"process {leftover.pid} outlived the run and was killed: {leftover.name}"
-            yield from self._note(Note(code="leftover", message=outlived))
+            yield from self.note(Note(code="leftover", message=outlived))
         if not end.clean and end.ending.reason != "supervisor-lost":
             stuck = "a process of the run could not be ended"
-            yield from self._note(Note(code="not-clean", message=stuck))
+            yield from self.note(Note(code="not-clean", message=stuck))
         platform = (self._closing or {}).get("platform")
         for note in fallback_notes(self.plan.python, self.plan.environment, platform):
-            yield from self._note(note)
+            yield from self.note(note)
         outcome, reason = self._judge(end)
         self._hand_late_output_over()
         if self._current is not None and outcome is not None:

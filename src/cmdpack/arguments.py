@@ -2,26 +2,32 @@
 
 import difflib
 import re
+import shlex
 from collections.abc import Collection, Iterator, Sequence
 
 from cmdpack.errors import UsageError
 from cmdpack.plan import Arguments
-from cmdpack.select import ALL, selecting_options
+from cmdpack.select import legal_choices
 from cmdpack.spec import CommandSpec, Option
 
 _NUMBER = re.compile(r"-[\d.]")
 
 
 def read_arguments(
-    spec: CommandSpec, tokens: Sequence[str], *, runner_flags: Collection[str] = ()
+    spec: CommandSpec,
+    tokens: Sequence[str],
+    *,
+    runner_flags: Collection[str] = (),
+    word: str | None = None,
 ) -> Arguments:
     """Validate the words that follow a command's name.
 
     Options are written ``--name=value``, ``--name value`` or, for flags, ``--name``; words after
     ``--`` are positional. `runner_flags` are the flags that stand before the name (``--plan``):
-    one of them here is said to stand in the wrong place. Raises UsageError.
+    one of them here is said to stand in the wrong place. `word` is how the user named the command,
+    for messages. Raises UsageError.
     """
-    reader = _Reader(spec, runner_flags)
+    reader = _Reader(spec, runner_flags, word or spec.name)
     values: dict[str, str | bool | None] = {}
     for name, value in reader.pairs(tokens):
         if name in values:
@@ -29,17 +35,20 @@ def read_arguments(
         values[name] = value
     reader.check_target()
     for option in spec.options:
-        values.setdefault(option.name, False if option.kind == "flag" else option.default)
+        values.setdefault(option.name, False if option.kind == "flag" else reader.default(option))
     return Arguments(given=tuple(tokens), values=values, positionals=tuple(reader.positionals))
 
 
-def synopsis(spec: CommandSpec) -> str:
-    """Return the form of an invocation on the command line, with every option."""
-    selecting = selecting_options(spec)
-    words = [f"cmdpack run {spec.name}"]
+def synopsis(spec: CommandSpec, called: str | None = None) -> str:
+    """Return the form of an invocation on the command line, with every option.
+
+    `called` are the words that stand after ``cmdpack run``: the command's name unless given.
+    """
+    legal = legal_choices(spec)
+    words = [f"cmdpack run {called or spec.name}"]
     for option in spec.options:
         if option.kind == "choice":
-            words.append(f"[--{option.name}={'|'.join(_legal(option, selecting))}]")
+            words.append(f"[--{option.name}={'|'.join(legal[option.name])}]")
         elif option.kind == "value":
             words.append(f"[--{option.name}={option.metavar or 'VALUE'}]")
         else:
@@ -49,17 +58,13 @@ def synopsis(spec: CommandSpec) -> str:
     return " ".join(words)
 
 
-def _legal(option: Option, selecting: Collection[str]) -> tuple[str, ...]:
-    if option.name in selecting and ALL not in option.choices:
-        return (*option.choices, ALL)
-    return option.choices
-
-
 class _Reader:
     """Walks the words of one command line; what is left over is in `positionals`."""
 
-    def __init__(self, spec: CommandSpec, runner_flags: Collection[str]) -> None:
+    def __init__(self, spec: CommandSpec, runner_flags: Collection[str], word: str) -> None:
         self.spec = spec
+        self.word = shlex.quote(word)
+        self.legal = legal_choices(spec)
         self.options = {option.name: option for option in spec.options}
         self.runner_flags = runner_flags
         self.positionals: list[str] = []
@@ -93,7 +98,7 @@ class _Reader:
             raise self.error(f"--{option.name} needs a value")
         if option.kind == "value":
             return value
-        legal = _legal(option, selecting_options(self.spec))
+        legal = self.legal[option.name]
         if value not in legal:
             near = difflib.get_close_matches(value, legal, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
@@ -102,6 +107,11 @@ class _Reader:
                 f"it is one of {', '.join(legal)}{hint}"
             )
         return value
+
+    def default(self, option: Option) -> str | None:
+        """Return the default of `option`, if it may be given."""
+        legal = self.legal.get(option.name)
+        return option.default if legal is None or option.default in legal else None
 
     def take_positional(self, word: str) -> None:
         if self.spec.target is None:
@@ -125,14 +135,14 @@ class _Reader:
         if flag in self.runner_flags:
             return UsageError(
                 f"{flag} is a flag of cmdpack and stands before the name",
-                help=f"cmdpack run {flag} {self.spec.name}",
+                help=f"cmdpack run {flag} {self.word}",
             )
         near = difflib.get_close_matches(flag, [f"--{name}" for name in self.options], n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         return self.error(f"{self.spec.name} has no option {flag}{hint}")
 
     def error(self, message: str) -> UsageError:
-        return UsageError(message, help=f"usage: {synopsis(self.spec)}")
+        return UsageError(message, help=f"usage: {synopsis(self.spec, self.word)}")
 
 
 def _is_value(word: str) -> bool:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from cmdpack.plan import CompileCache, PackOrigin
+from cmdpack.plan import CompileCache, Note, PackOrigin
 
 _FORMAT = "1"
 _UNUSED_DAYS = 60
@@ -25,35 +25,46 @@ _MARK = "used"
 def compile_cache(
     pack: PackOrigin, jaxlib: str | None, circumstances: Mapping[str, str], *, fresh: bool
 ) -> CompileCache:
-    """Make the cache folder, private to the user, or say why there is none.
+    """Tell where the cache folder is, or why there is none; nothing is made or looked at.
 
-    `circumstances` are the environment variables that change what is compiled. A folder that cannot
-    be made or written costs the cache, never the run.
+    `circumstances` are the environment variables that change what is compiled.
     """
     if fresh:
-        return CompileCache(directory=None, reason="--fresh")
+        return CompileCache(directory=None, reason="--fresh", disabled=True)
     for name in _OWN_SETTINGS:
         if name in os.environ:
             return CompileCache(directory=None, reason=f"left to your {name}")
     if jaxlib is None:
         return CompileCache(directory=None, reason="no jaxlib")
-    root = _root()
-    folder = root / f"{jaxlib}-{_key(pack, circumstances)}"
+    folder = _root() / f"{jaxlib}-{_key(pack, circumstances)}"
+    return CompileCache(directory=str(folder), reason="kept for this pack")
+
+
+def prepare(cache: CompileCache, pack: PackOrigin) -> Note | None:
+    """Make the folder of `cache`, private to the user, and forget those that are long unused.
+
+    A folder that cannot be made or written costs the cache, never the run: the note says so.
+    """
+    if cache.directory is None:
+        return None
+    folder = Path(cache.directory)
     try:
-        for path in (root.parent, root, folder):
+        for path in (folder.parent.parent, folder.parent, folder):
             _make_private(path)
         (folder / _MARK).write_bytes(_identity(pack) + b"\n")
     except OSError as error:
         reason = f"{error.filename or folder} cannot be written: {error.strerror or error}"
-        return CompileCache(directory=None, reason=reason, failed=True)
-    _forget_unused(root)
-    return CompileCache(directory=str(folder), reason="kept for this pack")
+        return Note(code="cache", message=f"no compile cache: {reason}")
+    _forget_unused(folder.parent)
+    return None
 
 
 def variables(cache: CompileCache) -> dict[str, str]:
     """The settings that make JAX use the cache for every executable, however quick to compile."""
+    if cache.disabled:
+        return {"JAX_ENABLE_COMPILATION_CACHE": "false"}
     if cache.directory is None:
-        return {"JAX_ENABLE_COMPILATION_CACHE": "false"} if cache.reason == "--fresh" else {}
+        return {}
     return {
         "JAX_COMPILATION_CACHE_DIR": cache.directory,
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",

@@ -7,7 +7,7 @@ from importlib import metadata
 from cmdpack.diagnostics import Diagnostic
 from cmdpack.errors import ResolutionError
 from cmdpack.graph import CycleError, order
-from cmdpack.plan import Command
+from cmdpack.plan import Chain, Command, identities
 from cmdpack.registry import Registry
 from cmdpack.spec import Name
 
@@ -43,23 +43,33 @@ _DISTRIBUTIONS = frozenset(
 """Distributions that authors list most often, known also where they are not installed."""
 
 
-def chain(registry: Registry, command: Command) -> tuple[Command, ...]:
+def chain(registry: Registry, command: Command) -> Chain:
     """Return all that `command` depends on, each before those that need it, and itself last.
 
     Raises ResolutionError, at the item of the frontmatter, where a dependency is unknown or
     leads back.
     """
-    known = {_key(command): command}
+    known = {command.spec.path: command}
+    items: dict[tuple[str, str], Name] = {}  # where one path says that it needs another
 
-    def needed(key: tuple[str, str]) -> Iterator[tuple[str, str]]:
-        for item in known[key].spec.dependencies:
-            found = _resolve(registry, known[key], item)
-            yield _key(known.setdefault(_key(found), found))
+    def needed(path: str) -> Iterator[str]:
+        for item in known[path].spec.dependencies:
+            found = _resolve(registry, known[path], item)
+            items.setdefault((path, found.spec.path), item)
+            known.setdefault(found.spec.path, found)
+            yield found.spec.path
 
     try:
-        return tuple(known[key] for key in order(_key(command), needed))
+        paths = order(command.spec.path, needed)
     except CycleError as error:
-        raise _cycle([known[key] for key in error.cycle]) from None
+        closing, first = error.cycle[-2:]
+        raise _cycle([known[path] for path in error.cycle], items[closing, first]) from None
+    return Chain(
+        commands=tuple(known[path] for path in paths),
+        needed_by={
+            path: tuple(other for other in paths if (other, path) in items) for path in paths
+        },
+    )
 
 
 def check_dependencies(registry: Registry, command: Command) -> tuple[Diagnostic, ...]:
@@ -69,10 +79,6 @@ def check_dependencies(registry: Registry, command: Command) -> tuple[Diagnostic
         for item in command.spec.dependencies
         if not registry.knows(item.name, command)
     )
-
-
-def _key(command: Command) -> tuple[str, str]:
-    return command.spec.path, command.spec.name
 
 
 def _resolve(registry: Registry, command: Command, item: Name) -> Command:
@@ -120,18 +126,13 @@ def _is_distribution(name: str) -> bool:
     return True
 
 
-def _cycle(commands: list[Command]) -> ResolutionError:
-    closing, first = commands[-2], commands[-1]
-    item = next(
-        item
-        for item in closing.spec.dependencies
-        if item.name.rpartition(":")[2] == first.spec.name
-    )
-    path = " -> ".join(command.spec.name for command in commands)
+def _cycle(commands: list[Command], item: Name) -> ResolutionError:
+    closing, ids = commands[-2], identities(commands[:-1])
+    path = " -> ".join(ids[command.spec.path] for command in commands)
     return ResolutionError(
         f"the dependencies go in a circle: {path}",
         place=_place(closing, item),
-        help=f"remove {first.spec.name} from the dependencies of {closing.spec.name}",
+        help=f"remove {item.name} from the dependencies of {ids[closing.spec.path]}",
     )
 
 

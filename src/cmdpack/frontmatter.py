@@ -2,7 +2,8 @@
 
 The text goes through PyYAML's parser no further than its events: no object is ever built from it,
 anchors, aliases, tags and merge keys are refused, and scalars stay the text that they are (``2.0``,
-``on``, dates). A value that YAML cannot read, such as an unquoted ``[a] [b]``, costs only itself.
+``on``, dates). A value that YAML cannot read costs only itself: what can only have been meant as
+text, such as an unquoted ``[a] [b]``, is read as text; the rest is broken, and an error says so.
 """
 
 import re
@@ -17,9 +18,13 @@ from cmdpack.diagnostics import Diagnostic, Severity
 from cmdpack.nouns import Span
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_TOP_KEY = re.compile(r"([A-Za-z_$][\w$.-]*)[ \t]*:(?=\s|$)[ \t]*")
+_TOP_KEY = re.compile(r"""("[^"]+"|'[^']+'|[A-Za-z_$][\w$.-]*)[ \t]*:(?=\s|$)[ \t]*""")
 _STRAY = re.compile(r"\w[^:]*")
 _UNREADABLE = re.compile(r"[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_TEXTS = frozenset({"argument-hint", "description", "name", "title", "version", "when_to_use"})
+_STRUCTURES = frozenset(
+    {"dependencies", "engine", "options", "related", "requires", "target", "workflows"}
+)
 _DEEPEST = 32  # nested collections
 _MOST_REPAIRS = 20
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
@@ -316,7 +321,7 @@ def _blame(lines: Sequence[str], error: _UnreadableError) -> range | None:
 def _repair(
     source: _Source, blamed: range, error: _UnreadableError
 ) -> tuple[list[Entry], Diagnostic]:
-    """Read a blamed value as if it were quoted; what has structure or no key is given up."""
+    """Read a blamed value as if it were quoted, if it is text; what is not is given up."""
     first = source.lines[blamed.start]
     match = _TOP_KEY.match(first)
     if match is None:
@@ -325,16 +330,23 @@ def _repair(
         span = source.span(start, start + len(first))
         hint = "remove it, or indent it if it belongs to the line above"
         return [], source.finding("FM001", "error", span, message, hint)
-    name = match[1]
+    name = match[1].strip("\"'")
     value_start = source.starts[blamed.start] + match.end()
     last = blamed.stop - 1
     end = source.starts[last] + len(source.lines[last])
     raw = source.text[value_start:end].rstrip()
-    if not first[match.end() :].strip():
+    opened = _left_open(raw)
+    if not first[match.end() :].strip() or not _is_text(name, opened):
         consequence = f"the value of `{name}` is not readable as YAML and was ignored"
+        if opened:
+            span = source.span(value_start, end)
+            message = f"{consequence}: its `{opened}` is never closed"
+            hint = f"close the `{opened}`, or put the value into quotes if it is text"
+            return [], source.finding("FM001", "error", span, message, hint)
         return [], error.finding(source, consequence)
     key_start = source.starts[blamed.start]
-    key = Scalar(name, plain=True, source=name, span=source.span(key_start, key_start + len(name)))
+    key_span = source.span(key_start, key_start + len(match[1]))
+    key = Scalar(name, plain=match[1] == name, source=match[1], span=key_span)
     text = " ".join(part.strip() for part in raw.split("\n") if part.strip())
     span = source.span(value_start, end)
     message = f"the value of `{name}` is not YAML ({error.problem}); it was read as if quoted"
@@ -342,6 +354,19 @@ def _repair(
     hint = f"quote it: {name}: {_quoted(shown)}"
     finding = source.finding("FM008", "warning", span, message, hint)
     return [Entry(key, Scalar(text, plain=False, source=raw, span=span))], finding
+
+
+def _left_open(raw: str) -> str:
+    """Return the bracket or quote that a value begins with and never closes, or nothing."""
+    if raw.startswith(("'", '"')):
+        return raw[0] if raw.count(raw[0]) % 2 else ""
+    openings, closings = (sum(map(raw.count, brackets)) for brackets in ("[{", "]}"))
+    return raw[0] if raw.startswith(("[", "{")) and openings > closings else ""
+
+
+def _is_text(name: str, opened: str) -> bool:
+    """Whether the value of `name`, which YAML cannot read, was meant as text."""
+    return name in _TEXTS or (name not in _STRUCTURES and opened not in {"[", "{"})
 
 
 def _quoted(text: str) -> str:

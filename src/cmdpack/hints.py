@@ -151,6 +151,7 @@ def _read_details(
             message = f"`{key}` of option `{name}` is not understood and was ignored"
             findings.append(_unreadable(entry.key.span, path, message))
     default = texts.get("default")
+    # Whether `all` is one of them depends on the examples: `declarations` knows.
     if default is not None and choices and default not in {*choices, "all"}:
         message = f"the default `{default}` of `{name}` is none of its choices and was ignored"
         findings.append(_unreadable(span, path, message))

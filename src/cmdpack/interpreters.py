@@ -14,7 +14,7 @@ from cmdpack import children
 from cmdpack.errors import CmdpackError, InputError, UsageError
 from cmdpack.nouns import Noun
 from cmdpack.plan import Command, PythonFacts
-from cmdpack.planner import CodeFacts, planned_path
+from cmdpack.planner import CodeFacts, example_key, planned_path
 
 _ANSWER_SECONDS = 60.0
 _OLDEST = (3, 11)
@@ -41,7 +41,7 @@ class _Answer(Noun):
 
 
 class Examination(NamedTuple):
-    """What one Python says of itself, whether it can import JAX, and its view of every example."""
+    """What one Python says of itself, whether it has JAX, and its view of each example by key."""
 
     python: PythonFacts
     has_jax: bool
@@ -122,7 +122,7 @@ def _examples(commands: Sequence[Command]) -> Iterator[dict[str, Any]]:
         for example in command.spec.examples:
             if example.runnable:
                 yield {
-                    "id": f"{command.qualified}/{example.id}",
+                    "id": example_key(command, example),
                     "file": planned_path(command),
                     "code": example.code,
                     "line": example.line,

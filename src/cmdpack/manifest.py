@@ -72,8 +72,13 @@ def read_manifest(path: Path) -> tuple[Manifest, tuple[Diagnostic, ...]]:
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", place=str(path)) from error
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ContentError("the manifest is not UTF-8", place=f"{path}:{line}:1") from error
+        before = error.object[: error.start].decode()
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise ContentError(
+            "the manifest is not UTF-8",
+            place=f"{path}:{line}:{column}",
+            help="save the file as UTF-8",
+        ) from error
     except tomli.TOMLDecodeError as error:
         raise ContentError(
             f"the manifest is not TOML: {error.msg}", place=f"{path}:{error.lineno}:{error.colno}"

@@ -10,6 +10,7 @@ from cmdpack.manifest import FILE_NAME, Manifest, read_manifest
 from cmdpack.nouns import Noun, Span
 from cmdpack.plan import PackOrigin, Trust
 
+_COMMANDS = "commands"
 _NOT_COMMANDS = {"readme", "changelog", "license"}
 _FORM = "a pack is a folder with commands/*.md, or with *.md"
 
@@ -56,19 +57,54 @@ def _read(folder: Path, trust: Trust, source: str) -> tuple[Pack, tuple[Diagnost
             found.append(reason)
     if not files:
         raise UsageError("the folder holds no command files", place=str(folder), help=_FORM)
-    origin = PackOrigin(
-        name=manifest.pack.name or root.name,
-        version=manifest.pack.version,
-        path=str(folder),
-        trust=trust,
-        source=source,
-    )
+    origin = _origin(manifest, root, path=str(folder), trust=trust, source=source)
     return Pack(origin=origin, manifest=manifest, files=files), tuple(found)
 
 
+def _origin(manifest: Manifest, root: Path, *, path: str, trust: Trust, source: str) -> PackOrigin:
+    return PackOrigin(
+        name=manifest.pack.name or root.name,
+        version=manifest.pack.version,
+        path=path,
+        trust=trust,
+        source=source,
+    )
+
+
+def origin_of_file(path: Path) -> PackOrigin:
+    """Return the origin of a command file that its user named by its path.
+
+    Its pack is the folder around a folder ``commands``, whose manifest gives it a name, or else
+    the bare folder that it lies in. Raises what `read_manifest` raises.
+    """
+    root, manifest = _root_of_file(path), Manifest()
+    if path.parent.resolve() != root and (root / FILE_NAME).is_file():
+        manifest, _ = read_manifest(root / FILE_NAME)
+    return _origin(manifest, root, path=str(path), trust="user", source=str(path))
+
+
+def beside(path: Path, name: str) -> Path | None:
+    """Return the file of the command `name` in the pack of the command file at `path`."""
+    root = _root_of_file(path)
+    try:
+        found = [it for it in _listed(path.parent) if it.stem == name]
+    except OSError:  # a folder that can be entered and not listed
+        return None
+    return next((it for it in found if _unusable(it, root) is None), None)
+
+
+def _root_of_file(path: Path) -> Path:
+    folder = path.parent.resolve()
+    return folder.parent if folder.name == _COMMANDS else folder
+
+
 def _markdown(folder: Path) -> Iterator[Path]:
-    commands = folder / "commands"
-    for path in sorted((commands if commands.is_dir() else folder).iterdir()):
+    commands = folder / _COMMANDS
+    return _listed(commands if commands.is_dir() else folder)
+
+
+def _listed(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
         hidden = path.name.startswith(".")
         named = path.suffix == ".md" and path.stem.lower() not in _NOT_COMMANDS
         if named and not hidden and path.is_file():

@@ -1,5 +1,6 @@
 """A command file -> `CommandSpec`. Reading never executes, imports or follows anything."""
 
+import codecs
 import hashlib
 import stat
 from collections.abc import Iterator, Sequence
@@ -84,12 +85,14 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _decode(content: bytes, path: Path) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InputError("this is UTF-16", place=f"{path}:1:1", help="save the file as UTF-8")
     nul = content.find(b"\0")
     if nul >= 0:
         raise InputError(
             f"this is not text: byte {nul} is NUL",
-            place=f"{path}:{_line_of(content, nul)}",
-            help="name a Markdown file in UTF-8",
+            place=f"{path}:{_place_of(content, nul)}",
+            help="name a Markdown file: this one is binary",
         )
     try:
         return content.decode()
@@ -97,14 +100,16 @@ def _decode(content: bytes, path: Path) -> str:
         raise InputError(
             f"this is not UTF-8: byte {error.start} is 0x{content[error.start]:02X}"
             f" ({error.reason})",
-            place=f"{path}:{_line_of(content, error.start)}",
+            place=f"{path}:{_place_of(content, error.start)}",
             help="save the file as UTF-8",
         ) from error
 
 
-def _line_of(content: bytes, offset: int) -> int:
+def _place_of(content: bytes, offset: int) -> str:
     before = content[:offset].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return before.count(b"\n") + 1
+    column = len(before[before.rfind(b"\n") + 1 :].decode(errors="replace")) + 1
+    line = before.count(b"\n") + 1
+    return f"{line}:{column}"
 
 
 def _parse(text: str, path: str, name: str, digest: str) -> CommandSpec:

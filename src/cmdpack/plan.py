@@ -1,8 +1,10 @@
 """What will run, in order, and why: `Plan`. A run is started from its plan alone."""
 
-from typing import Literal
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cmdpack.nouns import Noun, Span
 from cmdpack.spec import CommandSpec
@@ -35,6 +37,28 @@ class Command(Noun):
     def qualified(self) -> str:
         """``PACK:NAME``, which names one command of one pack."""
         return f"{self.pack.name}:{self.spec.name}"
+
+
+def identities(commands: Sequence[Command]) -> dict[str, str]:
+    """Return one word for each command that no other of `commands` answers to, by its path.
+
+    It is the command's name; where that is not enough ``PACK:NAME``, and in the end the path.
+    """
+    words = {it.spec.path: (it.spec.name, it.qualified, it.spec.path) for it in commands}
+    taken = Counter(word for own in words.values() for word in {*own})
+    return {
+        path: next((word for word in own if taken[word] == 1), path) for path, own in words.items()
+    }
+
+
+class Chain(Noun):
+    """Commands in the order in which they run, the one that was asked for last.
+
+    `needed_by` names for each path the paths of the commands that depend on it, in that order.
+    """
+
+    commands: tuple[Command, ...]
+    needed_by: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 class Arguments(Noun):
@@ -85,17 +109,22 @@ class PlannedExample(Noun):
 
 
 class PlannedSection(Noun):
-    """A section, and the conditions under which an option selects it (empty: none does)."""
+    """A section, which the units of one example refer to by its id."""
 
     id: str
     title: str
     span: Span
-    reason: str
 
 
 class PlannedCommand(Noun):
-    """One command's share of a run; `file` is `path` made absolute, as tracebacks carry it."""
+    """One command's share of a run; `file` is `path` made absolute, as tracebacks carry it.
 
+    `id` is the one word that tells it from the others of the run: events and results carry it as
+    `command`, and the ids of its units begin with it. It is the name where that is unique, else
+    ``PACK:NAME``, else the path.
+    """
+
+    id: str
     name: str
     path: str
     file: str
@@ -110,12 +139,12 @@ class PlannedCommand(Noun):
 class CompileCache(Noun):
     """Where compiled executables are kept between runs, or why they are not.
 
-    `failed` tells a cache that was wanted and cannot be had from one that nobody wanted.
+    Without a `directory`, JAX is left to the user's own settings, unless the cache is `disabled`.
     """
 
     directory: str | None
     reason: str
-    failed: bool = False
+    disabled: bool = False
 
 
 class Note(Noun):
@@ -128,6 +157,7 @@ class Note(Noun):
 class Plan(Noun):
     """Everything that a run depends on. Times are in seconds.
 
+    `command` is the id of the command that was asked for, the last of `commands`.
     `environment` are the variables that decide what JAX does: those that the run sets, and the
     user's own that the run keeps.
     """
@@ -145,3 +175,12 @@ class Plan(Noun):
     cache: CompileCache
     environment: dict[str, str] = Field(default_factory=dict)
     notes: tuple[Note, ...] = ()
+
+    @model_validator(mode="after")
+    def _tell_units_apart(self) -> Self:
+        """Two units of one id would share one verdict, and one of them never run."""
+        examples = [example for command in self.commands for example in command.examples]
+        seen = Counter(unit.id for example in examples for unit in example.units)
+        if twice := [name for name, number in seen.items() if number > 1]:
+            raise ValueError(f"units of one id: {', '.join(twice)}")
+        return self

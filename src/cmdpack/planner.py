@@ -9,6 +9,7 @@ from cmdpack.errors import ContentError, SandboxError, UnavailableError, UsageEr
 from cmdpack.nouns import Noun, Span
 from cmdpack.plan import (
     Arguments,
+    Chain,
     Command,
     CompileCache,
     Note,
@@ -19,9 +20,10 @@ from cmdpack.plan import (
     PlannedUnit,
     PythonFacts,
     Trust,
+    identities,
 )
 from cmdpack.select import ALL, effects
-from cmdpack.spec import Example, Section
+from cmdpack.spec import CommandSpec, Example, Section
 
 DEFAULT_TIMEOUT = 600.0
 _TRUST: tuple[Trust, ...] = ("user", "plugin", "built-in")  # from the lowest
@@ -71,6 +73,11 @@ class Wishes(NamedTuple):
 def planned_path(command: Command) -> str:
     """The absolute path that tracebacks of a command's examples carry."""
     return str(Path(command.spec.path).absolute())
+
+
+def example_key(command: Command, example: Example) -> str:
+    """What tells an example from all others of a run, where facts of its code are kept."""
+    return f"{command.spec.path}/{example.id}"
 
 
 def admit(commands: Sequence[Command], sandbox: str) -> Trust:
@@ -160,7 +167,7 @@ def _available(wanted: str, python: PythonFacts) -> str:
 
 
 def make_plan(  # noqa: PLR0913 - a plan holds everything that a run depends on
-    commands: Sequence[Command],
+    chain: Chain,
     arguments: Arguments,
     *,
     python: PythonFacts,
@@ -171,12 +178,12 @@ def make_plan(  # noqa: PLR0913 - a plan holds everything that a run depends on
     environment: Mapping[str, str],
     notes: Sequence[Note] = (),
 ) -> Plan:
-    """Plan to run `commands`, the last of which was asked for, in order.
+    """Plan to run the commands of `chain`; `code` holds the facts of each by its `example_key`.
 
     Raises `ContentError` for an example that is not Python, and when there is nothing to run.
     """
-    target = commands[-1]
-    planned = [_planned(command, commands, code) for command in commands]
+    target = chain.commands[-1]
+    planned = [_planned(command, chain, code) for command in chain.commands]
     if not any(example.units for example in planned[-1].examples):
         raise ContentError(
             "nothing to run: it holds no Python example",
@@ -184,7 +191,7 @@ def make_plan(  # noqa: PLR0913 - a plan holds everything that a run depends on
             help="an example is a fenced block that is marked `python`",
         )
     return Plan(
-        command=target.spec.name,
+        command=planned[-1].id,
         arguments=arguments,
         engine=target.spec.engine,
         commands=tuple(planned),
@@ -195,41 +202,34 @@ def make_plan(  # noqa: PLR0913 - a plan holds everything that a run depends on
         trust=trust,
         cache=cache,
         environment=dict(environment),
-        notes=(*_content_notes(commands), *_notes(target, arguments), *notes),
+        notes=(*_content_notes(chain.commands), *_notes(target, arguments), *notes),
     )
 
 
-def _planned(
-    command: Command, commands: Sequence[Command], code: Mapping[str, CodeFacts]
-) -> PlannedCommand:
+def _planned(command: Command, chain: Chain, code: Mapping[str, CodeFacts]) -> PlannedCommand:
     spec = command.spec
-    is_target = command is commands[-1]
-    needed_by = [
-        c.spec.name for c in commands if spec.name in [d.name for d in c.spec.dependencies]
-    ]
-    reason = "asked for" if is_target else f"needed by {', '.join(needed_by)}"
-    runnable = [example for example in spec.examples if example.runnable]
+    ids = identities(chain.commands)
+    is_target = command is chain.commands[-1]
+    needed_by = [ids[path] for path in chain.needed_by.get(spec.path, ())]
     return PlannedCommand(
+        id=ids[spec.path],
         name=spec.name,
         path=spec.path,
         file=planned_path(command),
         pack=command.pack,
         digest=spec.digest,
         role="target" if is_target else "dependency",
-        reason=reason,
-        sections=tuple(
-            PlannedSection(id=s.id, title=s.title, span=s.span, reason=reason)
-            for s in spec.sections
-        ),
+        reason="asked for" if is_target else f"needed by {', '.join(needed_by)}",
+        sections=tuple(PlannedSection(id=s.id, title=s.title, span=s.span) for s in spec.sections),
         examples=tuple(
-            _example(command, example, code[f"{command.qualified}/{example.id}"])
-            for example in runnable
+            _example(spec, ids[spec.path], example, code[example_key(command, example)])
+            for example in spec.examples
+            if example.runnable
         ),
     )
 
 
-def _example(command: Command, example: Example, facts: CodeFacts) -> PlannedExample:
-    spec = command.spec
+def _example(spec: CommandSpec, command: str, example: Example, facts: CodeFacts) -> PlannedExample:
     if facts.error is not None:
         raise ContentError(
             f"[PY001] this example is not Python: {facts.error.message}",
@@ -243,7 +243,7 @@ def _example(command: Command, example: Example, facts: CodeFacts) -> PlannedExa
         code=example.code,
         line=example.line,
         prefixes=example.prefixes,
-        units=tuple(_units(spec.name, facts, sections)),
+        units=tuple(_units(command, facts, sections)),
         expects=example.directives.get("expect-error"),
         devices=int(devices) if devices else None,
     )

@@ -5,8 +5,9 @@ import importlib
 import io
 import os
 import sys
+import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -18,6 +19,7 @@ from cmdpack.diagnostics import Diagnostic
 from cmdpack.errors import ResolutionError
 from cmdpack.hookspecs import PROJECT, EngineSpec, Extension, TargetSpec
 from cmdpack.nouns import Noun, Span
+from cmdpack.terminal import printable
 
 GROUP = "cmdpack"
 """The entry-point group that plugins register in."""
@@ -29,6 +31,7 @@ BUILT_IN = "cmdpack"
 """The name of the plugin that is cmdpack itself."""
 
 T = TypeVar("T")
+_STANDARD_OUTPUT = 1  # the descriptor
 
 
 class Plugin(Noun):
@@ -49,11 +52,16 @@ class Plugins(Noun):
     loaded: tuple[Plugin, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
 
+    def require_engine(self, name: str) -> None:
+        """Raise ResolutionError unless exactly one plugin has the engine `name`; import nothing."""
+        _find("engine", name, self._engines())
+
     def load_engine(self, name: str) -> object:
         """Import the engine `name` and return it. Raises ResolutionError."""
-        return _load(
-            "engine", name, [(it, plugin) for plugin in self.loaded for it in plugin.engines]
-        )
+        return _load("engine", name, self._engines())
+
+    def _engines(self) -> list[tuple[Extension, Plugin]]:
+        return [(it, plugin) for plugin in self.loaded for it in plugin.engines]
 
     def load_target(self, name: str) -> object:
         """Import the export target `name` and return it. Raises ResolutionError."""
@@ -111,7 +119,7 @@ def _installed() -> list[_Found]:
 def _admit(found: _Found) -> Plugin | Diagnostic:
     printed = io.StringIO()
     try:
-        with contextlib.redirect_stdout(printed):
+        with _printing_to(printed):
             entry_point = metadata.EntryPoint(found.name, found.value, GROUP)
             plugin = _ask(
                 entry_point.load(),
@@ -127,6 +135,31 @@ def _admit(found: _Found) -> Plugin | Diagnostic:
         first = text.splitlines()[0]
         return _left_out(found, f"printed to standard output while loading: {first!r}", None)
     return plugin
+
+
+@contextlib.contextmanager
+def _printing_to(text: io.StringIO) -> Iterator[None]:
+    """Gather in `text` what is written to standard output, also past `sys.stdout`."""
+    _flush_output()
+    with tempfile.TemporaryFile() as file:
+        kept = os.dup(_STANDARD_OUTPUT)
+        os.dup2(file.fileno(), _STANDARD_OUTPUT)
+        try:
+            with contextlib.redirect_stdout(text):
+                yield
+        finally:
+            _flush_output()
+            os.dup2(kept, _STANDARD_OUTPUT)
+            os.close(kept)
+            file.seek(0)
+            text.write(file.read().decode(errors="replace"))
+
+
+def _flush_output() -> None:
+    for stream in (sys.stdout, sys.__stdout__):
+        with contextlib.suppress(OSError, ValueError):  # full, or closed: for who writes next
+            if stream is not None:
+                stream.flush()
 
 
 def _ask(plugin: object, *, name: str, distribution: str, version: str) -> Plugin:
@@ -195,7 +228,9 @@ def _raised_at(error: BaseException) -> tuple[str, int] | None:
     return frames[-1] if frames else None
 
 
-def _load(kind: str, name: str, owned: Sequence[tuple[Extension, Plugin]]) -> object:
+def _find(
+    kind: str, name: str, owned: Sequence[tuple[Extension, Plugin]]
+) -> tuple[Extension, Plugin]:
     found = [(extension, plugin) for extension, plugin in owned if extension.name == name]
     if not found:
         known = ", ".join(sorted(extension.name for extension, _ in owned))
@@ -205,9 +240,16 @@ def _load(kind: str, name: str, owned: Sequence[tuple[Extension, Plugin]]) -> ob
         raise ResolutionError(
             f"the {kind} {name} is registered by {owners}", help="uninstall one of them"
         )
-    [(extension, plugin)] = found
+    return found[0]
+
+
+def _load(kind: str, name: str, owned: Sequence[tuple[Extension, Plugin]]) -> object:
+    extension, plugin = _find(kind, name, owned)
+    if plugin.built_in:
+        return _call(extension.load)
+    printed = io.StringIO()
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what it prints is no output of ours
+        with _printing_to(printed):
             return _call(extension.load)
     except KeyboardInterrupt:
         raise
@@ -216,6 +258,8 @@ def _load(kind: str, name: str, owned: Sequence[tuple[Extension, Plugin]]) -> ob
             f"the {kind} {name} cannot be loaded from {extension.load}: {_said(error)}",
             help=f"update or uninstall {plugin.distribution}",
         ) from error
+    finally:  # what it prints is no output of ours
+        sys.stderr.write(printable(printed.getvalue()))
 
 
 def _call(reference: str) -> object:

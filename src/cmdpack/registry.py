@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cmdpack.diagnostics import Diagnostic
-from cmdpack.errors import CmdpackError, ResolutionError
+from cmdpack.errors import CmdpackError, InputError, ResolutionError
 from cmdpack.nouns import Noun, Span
-from cmdpack.packs import Pack, read_pack
+from cmdpack.packs import Pack, beside, origin_of_file, read_pack
 from cmdpack.parse import read_command
 from cmdpack.plan import Command, PackOrigin
 from cmdpack.plugins import Plugin, Plugins
@@ -52,15 +52,23 @@ class Registry(Noun):
         """Return the command that a user means by `word`.
 
         With a slash or ending in ``.md`` it is a path; else it is looked up in the packs, as NAME
-        or PACK:NAME, and never in the current folder. Raises ResolutionError.
+        or PACK:NAME, and never in the current folder. Raises ResolutionError, and InputError for
+        a path that the system refuses.
         """
+        try:
+            return self._find(word)
+        except OSError as error:
+            raise InputError(
+                f"cannot be read: {error.strerror}",
+                place=word,
+                help="check the path and its permissions",
+            ) from error
+
+    def _find(self, word: str) -> Command:
         if _is_path(word):
             return _read_path(word, self)
-        if not self._candidates(word) and Path(f"{word}.md").is_file():
-            raise ResolutionError(
-                f"no command is named {word}",
-                help=f"for the file in the current folder write ./{word}.md",
-            )
+        if not self._candidates(word) and (hint := _hint_in_current_folder(word)):
+            raise ResolutionError(f"no command is named {word}", help=hint)
         return self._look_up(word)
 
     def dependency(self, name: str, of: Command) -> Command:
@@ -73,11 +81,14 @@ class Registry(Noun):
                 return entry.read()
         if name == of.spec.name:
             return of  # a file on its own, which is in no pack of the registry
+        if (path := self._beside(name, of)) is not None:
+            return Command(spec=read_command(path), pack=of.pack)
         return self._look_up(name)
 
     def knows(self, name: str, of: Command) -> bool:
         """Return whether any pack has a command that `of` could mean by `name`."""
-        return name == of.spec.name or bool(self._candidates(name))
+        found = name == of.spec.name or self._candidates(name) or self._beside(name, of)
+        return bool(found)
 
     def unknown(self, name: str) -> ResolutionError:
         """Return what is to be said of a name that no pack has, with the next step."""
@@ -95,6 +106,12 @@ class Registry(Noun):
             if nearest
             else "`cmdpack list` shows all commands",
         )
+
+    def _beside(self, name: str, of: Command) -> Path | None:
+        """Return the file called `name` in the pack of `of`, if that was named by its path."""
+        if any(pack.origin == of.pack for pack in self.packs):
+            return None
+        return beside(Path(of.spec.path), name)
 
     def _candidates(self, word: str) -> list[Entry]:
         return [entry for entry in self.entries() if word in {entry.name, entry.qualified}]
@@ -166,10 +183,15 @@ def _read_path(word: str, registry: Registry) -> Command:
         )
     if not path.exists():
         raise _no_file(path, word, registry)
-    origin = PackOrigin(
-        name=path.resolve().parent.name, path=str(path), trust="user", source=str(path)
-    )
-    return Command(spec=read_command(path), pack=origin)
+    return Command(spec=read_command(path), pack=origin_of_file(path))
+
+
+def _hint_in_current_folder(word: str) -> str | None:
+    if Path(f"{word}.md").is_file():
+        return f"for the file in the current folder write ./{word}.md"
+    if Path(word).is_dir():
+        return f"to use the commands of the folder by their names, add --pack ./{word}"
+    return None
 
 
 def _no_file(path: Path, word: str, registry: Registry) -> ResolutionError:
@@ -180,13 +202,15 @@ def _no_file(path: Path, word: str, registry: Registry) -> ResolutionError:
             help=f"a word with a slash or ending in .md is a path; the command is named {bare}",
         )
     try:
-        beside = [it.name for it in path.parent.iterdir() if it.suffix == ".md"]
+        names = [it.name for it in path.parent.iterdir() if it.suffix == ".md"]
     except OSError:
-        beside = []
-    nearest = [str(path.with_name(name)) for name in _nearest(path.name, beside)]
+        names = []
+    nearest = [str(path.with_name(name)) for name in _nearest(path.name, names)]
     return ResolutionError(
         f"there is no file {word}",
-        help=f"did you mean {' or '.join(nearest)}?" if nearest else None,
+        help=f"did you mean {' or '.join(nearest)}?"
+        if nearest
+        else "check the path; `cmdpack list` shows the commands that need none",
     )
 
 

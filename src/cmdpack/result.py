@@ -1,6 +1,7 @@
 """What a run emits as it goes (`Event`) and what it comes to (`RunResult`): one schema.
 
-All times are in seconds.
+All times are in seconds. Wherever something belongs to a command, `command` is the `id` of a
+`PlannedCommand`.
 """
 
 from typing import Annotated, Literal
@@ -86,7 +87,7 @@ class Warned(Noun):
 
 
 class UnitResult(Noun):
-    """The verdict on one top-level statement."""
+    """The verdict on one top-level statement. `command` is the id of its command in the plan."""
 
     id: str
     command: str
@@ -111,7 +112,7 @@ class UnitResult(Noun):
 
 
 class SectionResult(Noun):
-    """The verdict on one section, rolled up from its units."""
+    """The verdict on one section, rolled up from its units; `command` as in `UnitResult`."""
 
     id: str
     command: str
@@ -125,8 +126,9 @@ class SectionResult(Noun):
 
 
 class CommandResult(Noun):
-    """The verdict on one command of the run."""
+    """The verdict on one command of the run. `id` is what units and sections call `command`."""
 
+    id: str
     name: str
     pack: str
     path: str
@@ -182,7 +184,10 @@ class Ending(Noun):
 
 
 class RunResult(Noun):
-    """The whole of a run, as data. `reason` tells an end that belongs to no unit."""
+    """The whole of a run, as data. `reason` tells an end that belongs to no unit.
+
+    `command` is the id of the command that was asked for.
+    """
 
     outcome: Outcome
     reason: str | None = None

@@ -41,7 +41,7 @@ def section(
     worst = _worst(units)
     return SectionResult(
         id=planned.id,
-        command=command.name,
+        command=command.id,
         title=planned.title,
         span=planned.span,
         outcome=worst.outcome,
@@ -57,6 +57,7 @@ def command(planned: PlannedCommand, units: Sequence[UnitResult]) -> CommandResu
     outcomes = {unit.outcome for unit in units}
     passed = "ok" in outcomes and outcomes <= {"ok", "skipped"}
     return CommandResult(
+        id=planned.id,
         name=planned.name,
         pack=planned.pack.name,
         path=planned.path,

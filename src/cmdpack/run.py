@@ -1,22 +1,33 @@
 """The whole of a run in one place: a word and its arguments -> `Plan` -> events."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, cast
 
 from cmdpack import caches, interpreters, planner
 from cmdpack.arguments import read_arguments
 from cmdpack.dependencies import chain
 from cmdpack.engines.base import Engine
-from cmdpack.errors import UsageError
-from cmdpack.plan import CompileCache, Note, Plan
+from cmdpack.errors import ResolutionError, UsageError
+from cmdpack.plan import Command, Note, Plan
 from cmdpack.planner import Wishes
 from cmdpack.plugins import Plugins
 from cmdpack.registry import Registry
 from cmdpack.result import Event
+from cmdpack.spec import Key
 from cmdpack.supervision import Control
 
-_JAX_PREFIXES = ("JAX_", "XLA_", "CUDA_VISIBLE_DEVICES", "LIBTPU_", "TPU_")
+_JAX_PREFIXES = (
+    "JAX_",
+    "XLA_",
+    "LIBTPU_",
+    "TPU_",
+    "TF_XLA_FLAGS",
+    "CUDA_VISIBLE_DEVICES",
+    "NVIDIA_VISIBLE_DEVICES",
+    "HIP_VISIBLE_DEVICES",
+    "ROCR_VISIBLE_DEVICES",
+)
 
 
 class Request(NamedTuple):
@@ -30,18 +41,20 @@ class Request(NamedTuple):
     runner_flags: Sequence[str] = ()
 
 
-def prepare(registry: Registry, request: Request) -> Plan:
-    """Plan a run; nothing of the pack is executed.
+def prepare(plugins: Plugins, registry: Registry, request: Request) -> Plan:
+    """Plan a run; nothing of the pack is executed, and nothing is written.
 
     Raises `CmdpackError` of every branch but the last: see `errors`.
     """
     command = registry.find(request.word)
     arguments = read_arguments(command.spec, request.tokens, runner_flags=request.runner_flags)
-    commands = chain(registry, command)
+    linked = chain(registry, command)
+    commands = linked.commands
+    _require_engine(plugins, commands)
     trust = planner.admit(commands, request.wishes.sandbox)
     own = {name: value for name, value in os.environ.items() if name.startswith(_JAX_PREFIXES)}
-    files = {f"the path of {it.spec.name}": planner.planned_path(it) for it in commands}
-    _require_utf8({**files, **own})
+    files = [(f"the path of {it.spec.name}", planner.planned_path(it)) for it in commands]
+    _require_utf8([*files, *own.items()])
     python, has_jax, code = interpreters.choose(request.python, os.environ, commands)
     if not has_jax:
         planner.require_jax(commands, python, code)
@@ -49,7 +62,7 @@ def prepare(registry: Registry, request: Request) -> Plan:
     jaxlib = python.versions.get("jaxlib")
     cache = caches.compile_cache(command.pack, jaxlib, environment, fresh=request.fresh)
     return planner.make_plan(
-        commands,
+        linked,
         arguments,
         python=python,
         code=code,
@@ -59,7 +72,6 @@ def prepare(registry: Registry, request: Request) -> Plan:
         environment=environment,
         notes=[
             *planner.device_notes(python, environment, nvidia=interpreters.shows_nvidia()),
-            *_cache_notes(cache),
             *(Note(code="plugin", message=str(found)) for found in registry.diagnostics),
         ],
     )
@@ -74,16 +86,39 @@ def execute(plugins: Plugins, plan: Plan, control: Control) -> Iterator[Event]:
     return engine.run(plan, control)
 
 
-def _require_utf8(named: Mapping[str, str]) -> None:
+def _require_engine(plugins: Plugins, commands: Sequence[Command]) -> None:
+    """Raise `ResolutionError`, at its key, for an engine that would not carry its command out."""
+    *dependencies, target = commands
+    wanted = target.spec.engine
+    try:
+        plugins.require_engine(wanted)
+    except ResolutionError as error:
+        place = _place(target, _engine_key(target))
+        raise ResolutionError(error.message, place=place, help=error.help) from None
+    for it in dependencies:
+        if (key := _engine_key(it)) is not None and it.spec.engine != wanted:
+            raise ResolutionError(
+                f"{it.spec.name} names the engine {it.spec.engine}, but as a dependency of "
+                f"{target.spec.name} it would run in the engine {wanted}",
+                place=_place(it, key),
+                help="name the same engine in both files, or run each on its own",
+            )
+
+
+def _engine_key(command: Command) -> Key | None:
+    """Where a command names its engine; None where it takes what there is."""
+    return next((key for key in command.spec.keys if key.name == "engine" and key.value), None)
+
+
+def _place(command: Command, key: Key | None) -> str:
+    path = command.spec.path
+    return path if key is None else f"{path}:{key.span.line}:{key.span.column}"
+
+
+def _require_utf8(named: Iterable[tuple[str, str]]) -> None:
     """A plan and a result are JSON: what they hold must be text."""
-    for name, value in named.items():
+    for name, value in named:
         try:
             value.encode()
         except UnicodeEncodeError:
             raise UsageError(f"{name} is not UTF-8: {value!r}") from None
-
-
-def _cache_notes(cache: CompileCache) -> list[Note]:
-    if cache.failed:
-        return [Note(code="cache", message=f"no compile cache: {cache.reason}")]
-    return []

@@ -91,18 +91,16 @@ def selecting_options(spec: CommandSpec) -> frozenset[str]:
     return frozenset(effect.option for effect in effects(spec) if effect.kind == "selects")
 
 
-def selected_sections(
-    spec: CommandSpec, option: str, value: str | bool | None
-) -> tuple[Section, ...]:
-    """Return the sections that one option selects by one value, in their order in the file.
-
-    A flag is selected by True. ``all`` selects every section, if the option selects any.
-    """
-    [sections] = [effect.sections for effect in effects(spec) if effect.option == option]
-    if value == ALL and sections:
-        return spec.sections
-    chosen = sections.get(option if value is True else str(value), ())
-    return tuple(section for section in spec.sections if section.id in chosen)
+def legal_choices(spec: CommandSpec) -> dict[str, tuple[str, ...]]:
+    """Return, for each option that has choices, every word that may be given for it."""
+    selecting = selecting_options(spec)
+    return {
+        option.name: (*option.choices, ALL)
+        if option.name in selecting and ALL not in option.choices
+        else option.choices
+        for option in spec.options
+        if option.kind == "choice"
+    }
 
 
 def _kind(

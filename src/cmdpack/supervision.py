@@ -11,16 +11,19 @@ import os
 import selectors
 import signal
 import subprocess
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Any, NamedTuple
 
 from cmdpack import children
-from cmdpack.child import streams, wire
+from cmdpack.child import processes, streams, wire
 from cmdpack.result import Ending, Leftover, Stream
 
 _TICK = 0.05  # seconds between looks at the journal, which nobody announces
 _OVERDUE = 1.0  # seconds after its deadline at which a silent supervisor is taken for stopped
+_PATIENCE = 12.0  # seconds more until it is killed; it may need ten to end what is below it
+_MARK = "CMDPACK_RUN"  # the environment variable that marks the processes of a run
 
 
 class Recorded(NamedTuple):
@@ -72,15 +75,17 @@ class Supervision:
         environment: Mapping[str, str],
     ) -> None:
         """Start the processes; `timeout` is in seconds, `environment` is the runner's whole one."""
-        self._selector = selectors.DefaultSelector()
         self._received = b""
         self._report: dict[str, Any] | None = None
+        self._runner = 0
         self._native_left = streams.LIMIT
         self._orders_given = 0
         self._overdue = monotonic() + timeout + _OVERDUE
+        self._mark = f"{os.getpid()}-{uuid.uuid4()}"
         descriptor, self._memory = wire.create(request)
         self._reader = wire.Reader(self._memory)
         pipes = [os.pipe() for _ in range(2)]
+        processes.become_subreaper()  # should the supervisor be killed, what is below it is ours
         try:
             order = {
                 "command": children.in_user_python(python, "runner", str(descriptor)),
@@ -89,10 +94,15 @@ class Supervision:
                 "stderr": pipes[1][1],
                 "keep": descriptor,
             }
-            self._supervisor = _start(order, environment)
+            self._supervisor = _start(order, {**environment, _MARK: self._mark})
+        except OSError:
+            for readable, _ in pipes:
+                os.close(readable)
+            raise
         finally:
             for number in (descriptor, pipes[0][1], pipes[1][1]):
                 os.close(number)
+        self._selector = selectors.DefaultSelector()
         self._listen(pipes)
 
     def _listen(self, pipes: Sequence[tuple[int, int]]) -> None:
@@ -116,8 +126,7 @@ class Supervision:
                     else:
                         yield from self._native(key)
                 self._pass_on(control)
-                if monotonic() > self._overdue:
-                    self._wake()
+                self._hurry()
             yield from self._rest()
         finally:
             self.close()
@@ -145,12 +154,29 @@ class Supervision:
         """Take in what the supervisor reports; its silence for ever means that it is gone."""
         received = os.read(_stdout_of(self._supervisor), 65536)
         if not received:
-            self._report = {"reason": "supervisor-lost"}
+            self._report = {"reason": "supervisor-lost", **self._sweep()}
             return
         *lines, self._received = (self._received + received).split(b"\n")
         for report in map(json.loads, lines):
-            if report["report"] == "ended":
+            if report["report"] == "started":
+                self._runner = report["pid"]
+            elif report["report"] == "ended":
                 self._report = report
+
+    def _sweep(self) -> dict[str, Any]:
+        """End what a killed supervisor has left behind; its orphans have become our children."""
+        left = self._left_behind()
+        named = [process for process in left if process.pid != self._runner]
+        leftovers = [{"pid": p.pid, "name": processes.name_of(p)} for p in named]
+        clean = processes.end_all(self._left_behind, lambda: None)
+        for process in left:
+            with contextlib.suppress(ChildProcessError):  # of the others, another is the parent
+                os.waitpid(process.pid, os.WNOHANG)
+        return {"clean": clean, "leftovers": leftovers}
+
+    def _left_behind(self) -> list[processes.Process]:
+        found = processes.bearing(os.getpid(), f"{_MARK}={self._mark}")
+        return [process for process in found if process.pid != self._supervisor.pid]
 
     def _pass_on(self, control: Control) -> None:
         if control.cancelled > 1:
@@ -162,6 +188,14 @@ class Supervision:
     def _wake(self) -> None:
         """Let the supervisor go on: user code can stop it, and with it the deadline."""
         self._supervisor.send_signal(signal.SIGCONT)
+
+    def _hurry(self) -> None:
+        """Wake a supervisor that is overdue; one that is kept from its work is killed."""
+        late = monotonic() - self._overdue
+        if late > _PATIENCE:
+            self._supervisor.kill()
+        elif late > 0:
+            self._wake()
 
     def _order(self, words: str) -> None:
         self._wake()
@@ -206,15 +240,24 @@ class Supervision:
     def close(self) -> None:
         """End the run if it still goes on, wait until nothing is left of it, free everything."""
         self._hang_up()
-        self._supervisor.wait()
-        _stdout_of_file = self._supervisor.stdout
-        if _stdout_of_file is not None:
-            _stdout_of_file.close()
+        self._await_supervisor()
+        if self._supervisor.stdout is not None:
+            self._supervisor.stdout.close()
         for key in [*self._selector.get_map().values()]:
             if key.data is not None:
                 os.close(key.fd)
         self._selector.close()
         self._memory.close()
+
+    def _await_supervisor(self) -> None:
+        """Wait for the supervisor; end one that user code keeps stopping, and do its work."""
+        self._overdue = monotonic() + _PATIENCE
+        while self._supervisor.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._supervisor.wait(_TICK)
+            self._hurry()
+        if self._supervisor.returncode != 0:
+            self._sweep()
 
 
 def _start(order: dict[str, Any], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

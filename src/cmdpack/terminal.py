@@ -1,23 +1,37 @@
 """Text for a terminal: nothing that a file says can move the cursor or hide what is written."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and newline, DEL, C1
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional controls
-    "\u2028\u2029\ud800-\udfff]"  # separators that some terminals break at, and lone surrogates
-)
+_NOT_ASCII = re.compile(r"[^\t\n -~]+")
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, formats, surrogates, separators of lines
+_PLANE_14 = "\U000e0000"  # tags and further variation selectors: text that nobody sees
 _GAP = "  "
 _NARROWEST = 12
 
 
 def printable(text: str) -> str:
-    r"""Return `text` with its control characters written as ``\u001b``; tabs and newlines stay.
+    r"""Return `text` with what controls or cannot be seen written as ``\u001b``.
 
-    JSON stays the same JSON: it knows this form.
+    Tabs and newlines stay. JSON stays the same JSON: it knows this form, which is that of UTF-16.
     """
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return _NOT_ASCII.sub(lambda match: _written_out(match[0]), text)
+
+
+def _written_out(text: str) -> str:
+    if text.isprintable() and max(text) < _PLANE_14:  # all but always, and faster
+        return text
+    return "".join(_escaped(it) if _is_unsafe(it) else it for it in text)
+
+
+def _is_unsafe(character: str) -> bool:
+    return unicodedata.category(character) in _UNSEEN or _PLANE_14 <= character < "\U000f0000"
+
+
+def _escaped(character: str) -> str:
+    units = character.encode("utf-16-be", errors="surrogatepass").hex()
+    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
 
 
 def one_line(text: str) -> str:

@@ -15,13 +15,19 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
+def end_below(root: int) -> bool:
+    return processes.end_all(lambda: processes.descendants(root), lambda: None)
+
+
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Start a Python program that says on a line when it is ready; all below it are ended."""
     begun: list[subprocess.Popen[str]] = []
 
     def python(code: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         begun.append(process)
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -29,7 +35,7 @@ def start() -> Iterator[Start]:
 
     yield python
     for process in begun:
-        processes.end_all(process.pid, lambda: None)
+        end_below(process.pid)
         process.kill()
         process.communicate()
 
@@ -58,9 +64,30 @@ def test_all_below_a_process_are_found_and_ended(start: Start) -> None:
     assert len(found) == 6
     assert root.pid not in [process.pid for process in found]
     assert {processes.name_of(process).split()[1] for process in found} == {"-c"}
-    assert processes.end_all(root.pid, lambda: None)
+    assert end_below(root.pid)
     assert processes.descendants(root.pid) == []
     assert root.poll() is None
+
+
+def test_all_are_ended_where_there_are_no_process_descriptors(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = start(TREE)
+    monkeypatch.delattr(os, "pidfd_open")
+    assert end_below(root.pid)
+    assert processes.descendants(root.pid) == []
+
+
+def test_those_that_bear_a_mark_are_found(start: Start) -> None:
+    root = start(
+        "import subprocess, sys\n"
+        "for mark in ('MINE=a7', 'MINE=b8'):\n"
+        "    subprocess.Popen(['sleep', '60'], env=dict([mark.split('=')]))\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.read()"
+    )
+    [found] = processes.bearing(root.pid, "MINE=a7")
+    assert processes.name_of(found) == "sleep 60"
 
 
 def test_those_that_keep_forking_are_ended_too(start: Start) -> None:
@@ -78,7 +105,7 @@ if os.fork() == 0:
 print("ready", flush=True)
 time.sleep(60)
 """)
-    assert processes.end_all(root.pid, lambda: None)
+    assert end_below(root.pid)
     assert processes.descendants(root.pid) == []
 
 
@@ -96,7 +123,7 @@ time.sleep(60)
     [found] = processes.descendants(root.pid)
     assert found.state == "Z"
     assert found.living
-    assert processes.end_all(root.pid, lambda: None)
+    assert end_below(root.pid)
     assert processes.descendants(root.pid) == []
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cmdpack.cli import plugins
 from cmdpack.cli.app import VERBS, run_app
 
 
@@ -118,7 +119,34 @@ def test_a_full_disk_is_one_message() -> None:
             timeout=60,
         )
     assert done.returncode == 6
-    assert done.stderr == "error: [Errno 28] No space left on device\n"
+    assert done.stderr == (
+        "error: standard output cannot be written: No space left on device\n"
+        "  help: make room there, or send the output elsewhere\n"
+    )
+
+
+def test_a_closed_output_is_one_message() -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m cmdpack plugins >&-"],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 6
+    assert done.stderr.startswith("error: standard output is closed\n")
+
+
+def test_an_error_of_the_system_elsewhere_is_a_bug_with_its_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(plugins, "command", _fails)
+    with pytest.raises(FileNotFoundError):
+        run_app(["plugins"])
+
+
+def _fails() -> None:
+    raise FileNotFoundError(2, "No such file or directory", "/gone")
 
 
 def test_a_terminal_without_unicode_gets_escapes(tmp_path: Path) -> None:

@@ -126,10 +126,26 @@ def test_a_plan_runs_nothing(cmdpack: Cli, tracing: Path, tmp_path: Path) -> Non
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("plan: sample\n")
     assert f"1. sample (asked for) {tracing}\n" in done.stdout
-    assert "  Sample  lines 8-8  1 units  asked for\n" in done.stdout
+    assert "  Sample  lines 8-8  1 units\n" in done.stdout
     assert not (tmp_path / "trace").exists()
     assert cmdpack(*NO_SANDBOX, tracing).returncode == 0
     assert (tmp_path / "trace").exists()
+
+
+def test_a_plan_with_an_unknown_engine_is_refused(cmdpack: Cli, command_file: Write) -> None:
+    path = command_file("x = 1", keys="title: x\nengine: warp")
+    done = cmdpack(*NO_SANDBOX, "--plan", path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {path}:3:1: no engine is named warp\n")
+
+
+@pytest.mark.parametrize("flag", ["--plan", "--verbose", "-v", "--sandbox", "--pack", "--platform"])
+def test_a_flag_of_the_runners_after_the_name_is_known(
+    cmdpack: Cli, command_file: Write, flag: str
+) -> None:
+    done = cmdpack(*NO_SANDBOX, command_file("x = 1"), flag)
+    assert done.returncode == 2
+    assert f"{flag} is a flag of cmdpack and stands before the name" in done.stderr
 
 
 def test_a_plan_as_json_holds_everything(cmdpack: Cli, tracing: Path, tmp_path: Path) -> None:
@@ -241,6 +257,80 @@ def test_a_dependency_runs_first_and_shares_its_names(cmdpack: Cli, tmp_path: Pa
     pack = tmp_path.name
     assert lines[:2] == [f"base ({pack}, --pack ., needed by top)", "  Base"]
     assert lines[2:5] == [f"top ({pack}, --pack ., asked for)", "  Top", "    42"]
+
+
+@pytest.fixture
+def twins(tmp_path: Path) -> Callable[[str, str], None]:
+    """Write two packs with a command foo: that of pb, which that of pa depends on."""
+
+    def write(first: str, second: str) -> None:
+        for pack, keys, code in (
+            ("pa", "title: x\ndependencies: ['pb:foo']", second),
+            ("pb", "title: x\ntags: a", first),
+        ):
+            (tmp_path / pack).mkdir()
+            text = f"---\n{keys}\n---\n\n# Foo\n\n```python\n{code}\n```\n"
+            (tmp_path / pack / "foo.md").write_text(text)
+
+    return write
+
+
+TWINS = (*NO_SANDBOX, "--pack", "pa", "--pack", "pb")
+
+
+def test_two_commands_of_one_name_both_run(
+    cmdpack: Cli, tmp_path: Path, twins: Callable[[str, str], None]
+) -> None:
+    twins("print('first')", "print('second')")
+    done = cmdpack(*TWINS, "pa:foo", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    *lines, evidence = done.stdout.splitlines()
+    assert lines == [
+        "pb:foo (pb, --pack pb, needed by pa:foo)",
+        "  Foo",
+        "    first",
+        "pa:foo (pa, --pack pa, asked for)",
+        "  Foo",
+        "    second",
+    ]
+    assert evidence.startswith("ok: pa:foo: 2 of 2 sections, 2 of 2 units; ")
+
+
+def test_a_failure_is_that_of_the_file_that_it_is_in(
+    cmdpack: Cli, tmp_path: Path, twins: Callable[[str, str], None]
+) -> None:
+    twins("1 / 0", "print('second')")
+    done = cmdpack(*TWINS, "--json", "pa:foo", cwd=tmp_path)
+    result = RunResult.model_validate_json(done.stdout)
+    assert (done.returncode, result.outcome, result.command) == (1, "failed", "pa:foo")
+    assert [(it.id, it.command, it.file, it.outcome) for it in result.units] == [
+        ("pb:foo:9:1", "pb:foo", "pb/foo.md", "failed"),
+        ("pa:foo:9:1", "pa:foo", "pa/foo.md", "skipped"),
+    ]
+    assert [(it.id, it.name, it.outcome) for it in result.commands] == [
+        ("pb:foo", "foo", "failed"),
+        ("pa:foo", "foo", "skipped"),
+    ]
+    assert [it.command for it in result.sections] == ["pb:foo", "pa:foo"]
+
+
+def test_a_file_can_have_the_names_of_what_it_depends_on(cmdpack: Cli, tmp_path: Path) -> None:
+    for folder, keys, word in (("one", "tags: a", "base"), ("two", "dependencies: [p:foo]", "top")):
+        (tmp_path / folder / "p").mkdir(parents=True)
+        text = f"---\ntitle: x\n{keys}\n---\n\n# Foo\n\n```python\nprint('{word}')\n```\n"
+        (tmp_path / folder / "p" / "foo.md").write_text(text)
+    words = (*NO_SANDBOX, "--pack", "one/p", "two/p/foo.md")
+    done = cmdpack(*words, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    *lines, _ = done.stdout.splitlines()
+    assert lines == [
+        "one/p/foo.md (p, --pack one/p, needed by two/p/foo.md)",
+        "  Foo",
+        "    base",
+        "two/p/foo.md (p, two/p/foo.md, asked for)",
+        "  Foo",
+        "    top",
+    ]
 
 
 def test_a_dependency_that_fails_ends_the_run(cmdpack: Cli, tmp_path: Path) -> None:

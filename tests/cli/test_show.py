@@ -66,10 +66,11 @@ def test_everything_that_the_file_says_is_shown(
     first, place, usage = head.splitlines()
     assert first == "essentials 2.0: Core operations"
     assert place == f"  {pack}/essentials.md (user: --pack {pack})"
-    assert usage.startswith("  cmdpack run essentials [--operation=jit|grad|vmap|all] [--higher")
+    run = f"  cmdpack run --sandbox off --pack {pack} essentials"
+    assert usage.startswith(f"{run} [--operation=jit|grad|vmap|all] [--higher-order] [")
     assert parts[0].splitlines() == [
         "options",
-        "  --operation=jit|grad|vmap  choice",
+        "  --operation=jit|grad|vmap|all  choice",
         "      which one to show (jit, grad, vmap)",
         "      declared at 3:18 (argument-hint), 13:3 (list)",
         "      jit selects JIT COMPILATION",
@@ -154,3 +155,11 @@ def test_as_json_with_every_place_and_without_the_source(
     assert shown["selectors"][section_id][0]["because"] == "title"
     assert "RF001" in shown["stopped"]
     assert [it["code"] for it in shown["diagnostics"]] == ["RF001"]
+
+
+def test_the_usage_of_a_file_can_be_typed(
+    pack: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pack)
+    (pack / "my notes.md").write_text("# Notes\n")
+    assert "\n  cmdpack run --sandbox off './my notes.md'\n" in show(capsys, "./my notes.md")

@@ -109,7 +109,7 @@ def follow() -> Callable[..., Iterator[Event]]:
         else:
             registry, word = load_registry(plugins), str(path)
         request = run.Request(word=word, wishes=Wishes(**{"sandbox": "off", **wishes}), **options)
-        plan = run.prepare(registry, request)
+        plan = run.prepare(plugins, registry, request)
         return run.execute(plugins, plan, control or Control())
 
     return start

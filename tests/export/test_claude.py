@@ -47,7 +47,7 @@ options:
 
 Prose with $ARGUMENTS and $0 that is not exported.
 
-```python
+```python operation=grad
 import jax
 ```
 
@@ -187,3 +187,11 @@ def test_the_flagship_commands_are_short() -> None:
     files = list((ROOT / "exports" / "claude" / "commands").iterdir())
     assert {path.stem for path in files} >= {"jax-init", "jax-essentials"}
     assert max(len(path.read_text()) for path in files) < 4000
+
+
+def test_what_may_be_typed_is_what_the_command_takes(tmp_path: Path) -> None:
+    idle = exported(pack_of(tmp_path / "idle", GRAD.replace("python operation=grad", "python")))
+    assert "--operation=jit|grad`" in idle["commands/grad.md"]
+    selecting = GRAD.replace("default: all, ", "")
+    unsaid = exported(pack_of(tmp_path / "unsaid", selecting))
+    assert "--operation=jit|grad|all`" in unsaid["commands/grad.md"]

@@ -1,5 +1,6 @@
 """What every export goes through: the choice of a pack, the trust in it, and the target."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,8 @@ def test_a_plugin_s_pack_is_exported(tmp_path: Path) -> None:
 
 def test_a_pack_of_somebody_else_s_is_not(tmp_path: Path) -> None:
     plugins = build_manager(entry_points=False)
-    with pytest.raises(GrantError, match="needs a stored grant"):
+    hint = f"cmdpack run --sandbox off --pack {tmp_path / 'own'} "
+    with pytest.raises(GrantError, match=f"needs a stored grant.*\n.*{re.escape(hint)}"):
         export_pack(pack_of(tmp_path / "own", "user"), "claude", plugins, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -25,6 +25,7 @@ def plan() -> Plan:
     """One command of one section of two units, on lines 3 and 4."""
     spans = [Span(line=line, column=1, end_line=line, end_column=6) for line in (3, 4)]
     command = PlannedCommand(
+        id="one",
         name="one",
         path="pack/one.md",
         file="/pack/one.md",
@@ -34,7 +35,7 @@ def plan() -> Plan:
         digest="",
         role="target",
         reason="asked for",
-        sections=(PlannedSection(id="s1", title="First", span=spans[0], reason="asked for"),),
+        sections=(PlannedSection(id="s1", title="First", span=spans[0]),),
         examples=(
             PlannedExample(
                 id="e1",

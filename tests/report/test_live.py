@@ -1,4 +1,5 @@
 import io
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -6,7 +7,15 @@ import pytest
 from cmdpack.plan import Plan
 from cmdpack.report import live
 from cmdpack.report.text import TextReport
-from cmdpack.result import Event, RunFinished, RunResult, RunStarted, UnitFinished, UnitResult
+from cmdpack.result import (
+    Event,
+    RunFinished,
+    RunRestarted,
+    RunResult,
+    RunStarted,
+    UnitFinished,
+    UnitResult,
+)
 
 
 @pytest.fixture
@@ -36,9 +45,7 @@ def test_each_event_is_passed_on_before_the_next_is_asked_for(events: list[Event
     assert asked == events[:1]
 
 
-def test_a_report_that_stops_half_way_gives_the_cursor_back(
-    events: list[Event], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -46,6 +53,23 @@ def test_a_report_that_stops_half_way_gives_the_cursor_back(
     terminal = Terminal()
     monkeypatch.setattr("sys.stdout", terminal)
     monkeypatch.setenv("TERM", "xterm")
+    return terminal
+
+
+def test_a_run_that_starts_again_is_counted_from_nothing(
+    events: list[Event], unit: Callable[..., UnitResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = at_a_terminal(monkeypatch)
+    done = UnitFinished(result=unit())
+    again = [events[0], done, done, RunRestarted(reason="SIGSEGV"), done, events[-1]]
+    assert [*live.follow(iter(again), TextReport())] == again
+    assert re.findall(r"(\d)/2", terminal.getvalue())[-1] == "1"
+
+
+def test_a_report_that_stops_half_way_gives_the_cursor_back(
+    events: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = at_a_terminal(monkeypatch)
     follower = live.follow(iter(events), TextReport())
     next(follower)
     follower.close()

@@ -15,7 +15,7 @@ def test_everything_that_a_run_would_depend_on_is_shown(plan: Plan) -> None:
         "compile cache  /cache/one",
         "environment    XLA_FLAGS=--xla_a=1",
         "1. one (asked for) pack/one.md",
-        "  First  lines 3-4  2 units  asked for",
+        "  First  lines 3-4  2 units",
         "note: odd",
     ]
 

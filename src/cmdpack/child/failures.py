@@ -10,6 +10,7 @@ from typing import Any
 
 _HERE = os.path.dirname(__file__)
 _MESSAGE_LIMIT = 8000  # characters; some messages hold whole programs
+_NAME_LIMIT = 1000  # characters; the longest paths have a few more
 _FRAMES = 40  # of a deep recursion, so many of its outer and of its inner frames
 _FILTER_NOTE = "JAX has removed its internal frames"
 
@@ -59,7 +60,13 @@ def summary(error: BaseException) -> str:
 
 def _name(kind: type) -> str:
     module = str(kind.__module__)  # a class may have set it to anything
-    return kind.__qualname__ if module in {"builtins", "__main__"} else f"{module}.{kind.__name__}"
+    bare = module in {"builtins", "__main__"}
+    return clip(kind.__qualname__ if bare else f"{module}.{kind.__name__}")
+
+
+def clip(name: str) -> str:
+    """Cut a name that code chose, and that may be of any length."""
+    return name if len(name) <= _NAME_LIMIT else f"{name[:_NAME_LIMIT]}..."
 
 
 def _message(error: BaseException) -> str:
@@ -91,12 +98,12 @@ def _frame(level: TracebackType, documents: Collection[str]) -> dict[str, Any]:
     source = _getline(code.co_filename, line)
     end_source = _getline(code.co_filename, end_line or line)
     return {
-        "file": code.co_filename,
+        "file": clip(code.co_filename),
         "line": line,
         "column": _column(source, column),
         "end_line": end_line,
         "end_column": _column(end_source, end_column),
-        "function": code.co_name,
+        "function": clip(code.co_name),
         "source": source.rstrip()[:500],
         "origin": _origin(code.co_filename, documents),
     }
@@ -129,6 +136,11 @@ def _origin(filename: str, documents: Collection[str]) -> str:
 def _files(names: Iterable[str]) -> list[str]:
     found = (getattr(sys.modules.get(name), "__file__", None) for name in names)
     return [file for file in found if file]
+
+
+def without_ours(trace: TracebackType | None) -> TracebackType | None:
+    """`trace` from the first frame on that is not one of ours."""
+    return next((level for level in _levels(trace) if not _ours(_file(level))), None)
 
 
 def _ours(filename: str) -> bool:

@@ -64,6 +64,17 @@ def descendants(root: int) -> list[Process]:
     return found
 
 
+def bearing(root: int, mark: str) -> list[Process]:
+    """Those of `descendants` that were started with `mark` somewhere in their environment."""
+    return [process for process in descendants(root) if mark.encode() in _environment(process)]
+
+
+def _environment(process: Process) -> bytes:
+    with contextlib.suppress(OSError), open(f"/proc/{process.pid}/environ", "rb") as stream:
+        return stream.read()
+    return b""
+
+
 def name_of(process: Process) -> str:
     """The command line of `process`, or its short name in brackets."""
     for file, form in (("cmdline", "{}"), ("comm", "[{}]")):
@@ -74,21 +85,21 @@ def name_of(process: Process) -> str:
     return "[gone]"
 
 
-def end_all(root: int, reap: Callable[[], object]) -> bool:
-    """Kill everything below `root` and wait until nothing is left; False if something stays.
+def end_all(find: Callable[[], list[Process]], reap: Callable[[], object]) -> bool:
+    """Kill all that `find` finds and wait until it finds none; False if something stays.
 
     Processes are stopped first, until no new one appears: what is stopped cannot fork away.
     `reap` collects the children of this process that have ended.
     """
     deadline = time.monotonic() + _PATIENCE
     stopped: set[tuple[int, int]] = set()
-    while new := [p for p in descendants(root) if (p.pid, p.start) not in stopped]:
+    while new := [p for p in find() if (p.pid, p.start) not in stopped]:
         for process in new:
             _signal(process, signal.SIGSTOP)
             stopped.add((process.pid, process.start))
         if time.monotonic() > deadline:
             break
-    while living := descendants(root):
+    while living := find():
         for process in living:
             _signal(process, signal.SIGKILL)
         reap()
@@ -101,18 +112,23 @@ def end_all(root: int, reap: Callable[[], object]) -> bool:
 
 def _signal(process: Process, number: int) -> None:
     """Signal exactly this process: its number may have passed to another since it was seen."""
-    try:
-        handle = os.pidfd_open(process.pid)
-    except OSError:
-        return
-    try:
+    handle = _handle(process.pid)
+    with contextlib.suppress(OSError):
         seen = _read(str(process.pid))
         if seen is not None and seen.start == process.start:
-            signal.pidfd_send_signal(handle, number)
-    except OSError:
-        pass
-    finally:
+            if handle is None:
+                os.kill(process.pid, number)
+            else:
+                signal.pidfd_send_signal(handle, number)
+    if handle is not None:
         os.close(handle)
+
+
+def _handle(pid: int) -> int | None:
+    """A descriptor of the process, where both the kernel and this build of Python have them."""
+    with contextlib.suppress(OSError, AttributeError):
+        return os.pidfd_open(pid)
+    return None
 
 
 def _numbers(folder: str) -> list[str]:

@@ -76,6 +76,7 @@ class Runner:
         streams.install(self._recorder)
         self._show_warning = warnings.showwarning
         warnings.showwarning = self._warn
+        sys.excepthook = _show_exception
         self._main = _main_module()
         self._jax = JaxWatch()
         stopped = self._run_commands()
@@ -100,7 +101,8 @@ class Runner:
 
     def _run_step(self, step: Step, file: str) -> str | None:
         """Run one unit and report on it. Returns why the run stops, or None."""
-        if step.devices is not None and (count := self._jax.device_count()) < step.devices:
+        count = self._jax.device_count() if step.devices else None
+        if step.devices is not None and count is not None and count < step.devices:
             needs = f"device missing: needs {step.devices}, there are {count}"
             reason = f"{needs}; --emulate {step.devices} makes them"
             self._report({"record": "unit-skipped", "unit": step.name, "reason": reason})
@@ -173,9 +175,9 @@ class Runner:
             self._report(
                 {
                     "record": "warning",
-                    "category": category.__name__,
+                    "category": failures.clip(category.__name__),
                     "message": text,
-                    "file": filename,
+                    "file": failures.clip(filename),
                     "line": lineno,
                 }
             )
@@ -206,6 +208,14 @@ class Runner:
     def _output_limit(self) -> NoReturn:
         self._writer.append({"record": "output-limit"})
         os._exit(1)
+
+
+def _show_exception(
+    kind: type[BaseException], error: BaseException, trace: types.TracebackType | None
+) -> None:
+    """Show what ends a forked child as Python would have without us."""
+    trace = failures.without_ours(trace)
+    sys.__excepthook__(kind, error.with_traceback(trace), trace)
 
 
 def _steps(command: dict[str, Any]) -> Iterator[Step]:

@@ -16,7 +16,7 @@ from time import perf_counter, sleep
 
 from .wire import PENDING_CAPACITY, RESERVE, ChannelFullError, Writer
 
-LIMIT = 8 * 1024 * 1024
+LIMIT = 4 * 1024 * 1024
 """Bytes that the examples of one run may print."""
 
 _INTERVAL = 0.02  # seconds between records, when there are many

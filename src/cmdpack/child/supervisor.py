@@ -156,7 +156,7 @@ class _Watch:
             leftovers = [{"pid": p.pid, "name": processes.name_of(p)} for p in living]
         if sys.platform != "linux":
             self._end_group()
-        clean = processes.end_all(me, self.collect)
+        clean = processes.end_all(lambda: processes.descendants(me), self.collect)
         return {"clean": clean, "leftovers": leftovers, **self.ending}
 
     def _end_group(self) -> None:

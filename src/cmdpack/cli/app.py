@@ -13,7 +13,6 @@ Its one-line help stands in `VERBS`, so that ``cmdpack --help`` imports no verb.
 
 import difflib
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any, cast
@@ -21,6 +20,7 @@ from typing import Any, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from cmdpack.cli.stdout import checked_output
 from cmdpack.errors import CmdpackError, ExitCode, UsageError
 from cmdpack.terminal import printable
 
@@ -62,13 +62,13 @@ class _Verbs(TyperGroup):
 
 def run_app(arguments: Sequence[str]) -> int:
     """Run one command line, write what stops it to standard error, and return the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # text that the terminal's encoding lacks is no crash
-            stream.reconfigure(errors="backslashreplace")
     try:
-        _check_encoding(arguments)
-        code = _invoke(arguments)
-        sys.stdout.flush()
+        with checked_output():
+            for stream in (sys.stdout, sys.stderr):
+                if hasattr(stream, "reconfigure"):  # what the terminal's encoding lacks: no crash
+                    stream.reconfigure(errors="backslashreplace")
+            _check_encoding(arguments)
+            return _invoke(arguments)
     except CmdpackError as error:
         return _stopped(str(error), error.exit_code)
     except typer.TyperException as error:
@@ -80,13 +80,8 @@ def run_app(arguments: Sequence[str]) -> int:
         return _stopped(str(refused), ExitCode(error.exit_code))
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.CANCELLED
-    except OSError as error:
-        # Python's own last flush must not complain once more of an output that is gone or full.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):  # whoever reads has had enough
-            return ExitCode.PIPE_CLOSED
-        return _stopped(str(error), ExitCode.IO)
-    return code
+    except BrokenPipeError:  # whoever reads has had enough
+        return ExitCode.PIPE_CLOSED
 
 
 def _check_encoding(arguments: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from cmdpack.cli.output import (
 from cmdpack.diagnostics import Diagnostic
 from cmdpack.errors import CmdpackError, ExitCode
 from cmdpack.nouns import Noun
+from cmdpack.packs import Pack
 from cmdpack.plan import Command, PackOrigin
 from cmdpack.registry import Registry
 from cmdpack.terminal import table
@@ -30,8 +31,9 @@ class Listed(Noun):
 
 
 class Listing(Noun):
-    """All of them; `unreadable` says which files could not be read, and why."""
+    """All of them, and the packs; `unreadable` says which files could not be read, and why."""
 
+    packs: tuple[Pack, ...]
     commands: tuple[Listed, ...]
     unreadable: tuple[str, ...]
     diagnostics: tuple[Diagnostic, ...]
@@ -59,6 +61,7 @@ def _listing(registry: Registry) -> Listing:
         except CmdpackError as error:
             unreadable.append(str(error))
     return Listing(
+        packs=registry.packs,
         commands=tuple(commands),
         unreadable=tuple(unreadable),
         diagnostics=registry.diagnostics,

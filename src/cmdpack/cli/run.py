@@ -24,21 +24,6 @@ from cmdpack.supervision import Control
 
 CONTEXT_SETTINGS = {"allow_interspersed_args": False}
 
-_FLAGS = (
-    "--plan",
-    "--json",
-    "--events",
-    "--platform",
-    "--emulate",
-    "--python",
-    "--pack",
-    "--timeout",
-    "--fresh",
-    "--sandbox",
-    "--verbose",
-    "-v",
-)
-
 
 class Sandbox(StrEnum):
     """What ``--sandbox`` can ask for."""
@@ -49,6 +34,7 @@ class Sandbox(StrEnum):
 
 
 def command(  # noqa: PLR0913, PLR0917 - one parameter a flag
+    context: typer.Context,
     name: Annotated[
         str, typer.Argument(help="A command's NAME or PACK:NAME, or the path of a Markdown file.")
     ],
@@ -93,9 +79,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter a flag
         wishes=planner.Wishes(platform, emulate, timeout, sandbox),
         python=python,
         fresh=fresh,
-        runner_flags=_FLAGS,
+        runner_flags=[*_flags(context)],
     )
-    planned = run.prepare(load_registry(plugins, pack_dirs=tuple(pack or ())), request)
+    registry = load_registry(plugins, pack_dirs=tuple(pack or ()))
+    planned = run.prepare(plugins, registry, request)
     if plan:
         _write_plan(planned, as_json=json)
         return ExitCode.OK
@@ -108,6 +95,13 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter a flag
     if json:
         write(result.model_dump_json(indent=2))
     return _EXIT_CODES.get(result.outcome, ExitCode.FAILED)
+
+
+def _flags(context: typer.Context) -> Iterator[str]:
+    """The runner's own flags, as they may be written."""
+    for parameter in context.command.params:
+        if parameter.param_type_name == "option":
+            yield from parameter.opts
 
 
 _EXIT_CODES = {"ok": ExitCode.OK, "cancelled": ExitCode.CANCELLED}

@@ -1,5 +1,6 @@
 """``cmdpack show``: what a command file says, and what cmdpack makes of it. Nothing is executed."""
 
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
@@ -7,13 +8,14 @@ import typer
 
 from cmdpack.arguments import synopsis
 from cmdpack.cli.output import JsonOption, PackOption, open_registry, write, write_notes
+from cmdpack.declarations import check_options
 from cmdpack.dependencies import chain, check_dependencies
 from cmdpack.diagnostics import Diagnostic
 from cmdpack.errors import CmdpackError, ExitCode
 from cmdpack.nouns import Noun
 from cmdpack.plan import Command
 from cmdpack.registry import Registry
-from cmdpack.select import ALL, Effect, Selector, effects, selectors
+from cmdpack.select import ALL, Effect, Selector, effects, legal_choices, selectors
 from cmdpack.spec import Condition, Option, Section
 from cmdpack.terminal import one_line, table
 
@@ -51,7 +53,7 @@ def command(
         write(shown.model_dump_json(indent=2, exclude={"command": {"spec": {"source"}}}))
         return ExitCode.OK
     write_notes(registry.diagnostics)
-    write("\n".join(_lines(shown)))
+    write("\n".join(_lines(shown, _called(shown.command, name))))
     return ExitCode.OK
 
 
@@ -59,10 +61,11 @@ def _shown(registry: Registry, found: Command) -> Shown:
     runs_first: tuple[str, ...] = ()
     stopped = None
     try:
-        runs_first = tuple(it.qualified for it in chain(registry, found)[:-1])
+        runs_first = tuple(it.qualified for it in chain(registry, found).commands[:-1])
     except CmdpackError as error:
         stopped = str(error)
-    findings = (*found.spec.diagnostics, *check_dependencies(registry, found))
+    found_here = (*found.spec.diagnostics, *check_options(found.spec))
+    findings = (*found_here, *check_dependencies(registry, found))
     return Shown(
         command=found,
         effects=effects(found.spec),
@@ -73,13 +76,21 @@ def _shown(registry: Registry, found: Command) -> Shown:
     )
 
 
-def _lines(shown: Shown) -> Iterator[str]:
+def _called(found: Command, word: str) -> str:
+    """Return what to write after ``cmdpack run`` for a command that was found by `word`."""
+    words = ["--sandbox", "off"] if found.pack.trust == "user" else []
+    if found.pack.source != found.pack.path and found.pack.trust == "user":
+        words += ["--pack", found.pack.path]
+    return shlex.join([*words, word])
+
+
+def _lines(shown: Shown, called: str) -> Iterator[str]:
     spec = shown.command.spec
     pack = shown.command.pack
     version = f" {spec.version}" if spec.version else ""
     yield one_line(f"{spec.name}{version}: {spec.description or spec.title}")
     yield f"  {one_line(f'{spec.path} ({pack.trust}: {pack.source})')}"
-    yield f"  {one_line(synopsis(spec))}"
+    yield f"  {one_line(synopsis(spec, called))}"
     yield from _part("options", _options(shown))
     yield from _part("sections", _sections(shown))
     yield from _part("relations", _relations(shown))
@@ -95,8 +106,9 @@ def _part(title: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _options(shown: Shown) -> Iterator[str]:
+    legal = legal_choices(shown.command.spec)
     for option, effect in zip(shown.command.spec.options, shown.effects, strict=True):
-        yield _option(option)
+        yield _option(option, legal.get(option.name, ()))
         if option.help:
             yield f"    {option.help}"
         places = ", ".join(
@@ -106,10 +118,10 @@ def _options(shown: Shown) -> Iterator[str]:
         yield from (f"    {line}" for line in _effect(option, effect, shown))
 
 
-def _option(option: Option) -> str:
+def _option(option: Option, legal: Iterable[str]) -> str:
     default = f", default {option.default}" if option.default is not None else ""
     if option.kind == "choice":
-        return f"--{option.name}={'|'.join(option.choices)}  choice{default}"
+        return f"--{option.name}={'|'.join(legal)}  choice{default}"
     if option.kind == "value":
         return f"--{option.name}={option.metavar or 'VALUE'}  value{default}"
     return f"--{option.name}  flag"

@@ -24,23 +24,28 @@ class ExamplesEngine:
         A stale cache entry can crash the process that loads it (see `caches`).
         """
         yield RunStarted(plan=plan)
-        was_warm = caches.is_warm(plan.cache)
         deadline = monotonic() + plan.timeout
         account = Account(plan)
+        if (problem := caches.prepare(plan.cache, plan.commands[-1].pack)) is not None:
+            plan = _without_cache(plan, problem.message)
+            account = Account(plan)
+            yield from account.note(problem)
+        was_warm = caches.is_warm(plan.cache)
         yield from _attempt(account, control, plan.timeout)
         left = deadline - monotonic()
         if was_warm and account.ending.signal in _RETRIED and left > 0:
             reason = f"{account.ending.signal} with a compile cache; once more without it"
             yield RunRestarted(reason=reason)
-            account = Account(_without_cache(plan, reason))
+            notes = (*plan.notes, Note(code="cache", message=reason))
+            again = _without_cache(plan, reason).model_copy(update={"notes": notes})
+            account = Account(again)
             yield from _attempt(account, control, left)
         yield RunFinished(result=account.result())
 
 
 def _without_cache(plan: Plan, reason: str) -> Plan:
-    cache = CompileCache(directory=None, reason=reason)
-    notes = (*plan.notes, Note(code="cache", message=reason))
-    return plan.model_copy(update={"cache": cache, "notes": notes})
+    cache = CompileCache(directory=None, reason=reason, disabled=True)
+    return plan.model_copy(update={"cache": cache})
 
 
 def _attempt(account: Account, control: Control, timeout: float) -> Iterator[Event]:

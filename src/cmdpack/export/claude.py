@@ -7,11 +7,12 @@ options, and how to report. `docs/assistants.md` holds the mapping, key by key.
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from cmdpack.errors import ContentError
 from cmdpack.packs import Pack
 from cmdpack.plan import Command
+from cmdpack.select import legal_choices
 from cmdpack.spec import CommandSpec, Option
 
 # A name becomes part of a permission pattern and of a shell command: nothing may need quoting.
@@ -156,7 +157,7 @@ def _command(spec: CommandSpec) -> str:
     name = _checked(_NAME, spec.name, "the command's name", spec.path)
     header = {
         "description": _line(spec.description or spec.title),
-        "argument-hint": _hint(spec.options),
+        "argument-hint": _hint(spec),
         "allowed-tools": f"Bash(cmdpack run {name}:*)",
     }
     # A string of JSON is a double-quoted scalar of YAML.
@@ -170,15 +171,18 @@ def _command(spec: CommandSpec) -> str:
 def _options(spec: CommandSpec) -> str:
     if not spec.options:
         return "It takes no options: append nothing.\n"
-    lines = "\n".join(_option(spec, option) for option in spec.options)
+    legal = legal_choices(spec)
+    lines = "\n".join(
+        _option(spec.path, option, legal.get(option.name, ())) for option in spec.options
+    )
     addressed = any(option.name == "agents" for option in spec.options)
     return _OPTIONS.format(lines=lines) + (_AGENTS if addressed else "")
 
 
-def _option(spec: CommandSpec, option: Option) -> str:
-    where = f"{spec.path}:{option.declared[0].span.line}"
+def _option(path: str, option: Option, choices: Sequence[str]) -> str:
+    where = f"{path}:{option.declared[0].span.line}"
     _checked(_NAME, option.name, "the option's name", where)
-    for choice in _choices(option):
+    for choice in choices:
         _checked(_CHOICE, choice, f"a choice of `--{option.name}`", where)
     text = _line(option.help)
     if _EXPANDED.search(text):
@@ -188,27 +192,22 @@ def _option(spec: CommandSpec, option: Option) -> str:
             help="write it without `$`, without an exclamation mark before a backtick, and with"
             " names such as `@jax.jit` in backticks",
         )
-    return f"- `{_form(option)}`: {text}" if text else f"- `{_form(option)}`"
+    form = _form(option, choices)
+    return f"- `{form}`: {text}" if text else f"- `{form}`"
 
 
-def _hint(options: Iterable[Option]) -> str:
+def _hint(spec: CommandSpec) -> str:
     """The options in the form that Claude Code shows while one types."""
-    return " ".join(f"[{_form(option)}]" for option in options)
+    legal = legal_choices(spec)
+    return " ".join(f"[{_form(option, legal.get(option.name, ()))}]" for option in spec.options)
 
 
-def _form(option: Option) -> str:
+def _form(option: Option, choices: Sequence[str]) -> str:
     if option.kind == "flag":
         return f"--{option.name}"
     if option.kind == "value":
         return f"--{option.name}={_metavar(option)}"
-    return f"--{option.name}={'|'.join(_choices(option))}"
-
-
-def _choices(option: Option) -> tuple[str, ...]:
-    """What is legal to type: the choices, and a default that selects everything (``all``)."""
-    default = option.default
-    extra = () if default is None or default in option.choices else (default,)
-    return option.choices + extra if option.kind == "choice" else ()
+    return f"--{option.name}={'|'.join(choices)}"
 
 
 def _metavar(option: Option) -> str:

@@ -1,5 +1,6 @@
 """From a pack to a folder: what every export goes through, whatever its target."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -60,9 +61,11 @@ def export_pack(pack: Pack, target: str, plugins: Plugins, directory: Path) -> W
 def _require_trust(pack: Pack) -> None:
     """Refuse what nobody vouched for: an assistant runs an exported command without asking."""
     if pack.origin.trust == "user":
+        name = next(iter(pack.files))
+        run = ["cmdpack", "run", "--sandbox", "off", "--pack", pack.origin.path, name]
         raise GrantError(
             "exporting a pack that is neither built in nor installed needs a stored grant, which"
             " this version of cmdpack does not have",
             place=pack.origin.path,
-            help="run its commands in the terminal with --pack, or install it as a plugin",
+            help=f"install it as a plugin, or run its commands in the terminal: {shlex.join(run)}",
         )

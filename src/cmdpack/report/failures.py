@@ -24,7 +24,7 @@ def lines(unit: UnitResult, *, all_frames: bool = False) -> Iterator[str]:
     yield f"{unit.outcome}: {printable(failure.type)} at {_place(unit, line, column)}"
     yield from _frames(failure, all_frames=all_frames)
     yield from _message(failure)
-    if unit.reason is not None:
+    if unit.reason not in {None, failure.message}:
         yield f"  {printable(unit.reason)}"
     if failure.advice is not None:
         yield f"  cause: {printable(failure.advice.cause)}"

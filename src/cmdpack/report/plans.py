@@ -11,7 +11,7 @@ def lines(plan: Plan) -> Iterator[str]:
     yield printable(" ".join(["plan:", plan.command, *plan.arguments.given]))
     yield table(list(_circumstances(plan)))
     for number, command in enumerate(plan.commands, 1):
-        yield f"{number}. {printable(command.name)} ({command.reason}) {printable(command.path)}"
+        yield printable(f"{number}. {command.id} ({command.reason}) {command.path}")
         yield table(list(_sections(command)))
     yield from (f"note: {printable(note.message)}" for note in plan.notes)
 
@@ -37,5 +37,4 @@ def _sections(command: PlannedCommand) -> Iterator[tuple[str, ...]]:
         own = [unit for unit in units if unit.section == section.id]
         if own:
             span = f"lines {own[0].span.line}-{own[-1].span.end_line}"
-            reason = own[0].left_out or section.reason
-            yield "  ", section.title, span, f"{len(own)} units", reason
+            yield "  ", section.title, span, f"{len(own)} units", own[0].left_out or ""

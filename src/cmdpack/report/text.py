@@ -40,10 +40,10 @@ class TextReport:
         yield from self._close_line()
         match event:
             case RunStarted(plan=plan):
-                self._roles = {command.name: _role(command) for command in plan.commands}
+                self._roles = {command.id: _role(command) for command in plan.commands}
                 yield from (f"note: {one_line(note.message)}" for note in plan.notes)
-            case CommandStarted(command=name):
-                yield f"{printable(name)} ({self._roles[name]})"
+            case CommandStarted(command=command):
+                yield f"{printable(command)} ({self._roles[command]})"
             case SectionStarted(title=title):
                 yield f"  {one_line(title)}"
             case WarningRaised(warning=warning):
