@@ -1,9 +1,11 @@
 """The built-in pack is honest: its examples run, assert, and execute what they define."""
 
+import ast
 import importlib.util
 import json
 import subprocess
 import sys
+import textwrap
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,11 +19,14 @@ from cmdpack.plugins import build_manager
 from cmdpack.registry import load_registry
 from cmdpack.result import RunResult
 from cmdpack.select import effects
+from cmdpack.spec import Example
 
 ROOT = Path(__file__).parents[1]
 REGISTRY = load_registry(build_manager(entry_points=False))
 COMMANDS = {entry.name: entry.read() for entry in REGISTRY.entries()}
 ASSISTANT = {"agents", "orchestrate", "intelligent", "breakthrough"}
+ON_ALL_DEVICES = {"jax-essentials", "jax-debug"}
+"""Commands that spread arrays over all devices that there are."""
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -36,8 +41,8 @@ def command(request: pytest.FixtureRequest) -> Command:
 # As files
 
 
-def test_the_pack_has_its_two_commands() -> None:
-    assert set(COMMANDS) == {"jax-init", "jax-essentials"}
+def test_the_pack_has_its_commands() -> None:
+    assert set(COMMANDS) == {"jax-init", "jax-essentials", "jax-debug", "jax-performance"}
     assert REGISTRY.diagnostics == ()
 
 
@@ -45,12 +50,9 @@ def test_nothing_is_odd(command: Command) -> None:
     assert command.spec.diagnostics == ()
 
 
-def test_what_it_needs_is_there() -> None:
-    assert [it.spec.name for it in chain(REGISTRY, COMMANDS["jax-essentials"]).commands] == [
-        "jax-init",
-        "jax-essentials",
-    ]
-    assert [it.spec.name for it in chain(REGISTRY, COMMANDS["jax-init"]).commands] == ["jax-init"]
+def test_what_it_needs_is_there(command: Command) -> None:
+    needed = [it.spec.name for it in chain(REGISTRY, command).commands]
+    assert needed == list(dict.fromkeys(["jax-init", command.spec.name]))
 
 
 def test_every_option_is_declared_in_all_three_places(command: Command) -> None:
@@ -69,13 +71,24 @@ def test_what_every_option_does_is_known(command: Command) -> None:
     assert kinds == expected
 
 
-def test_every_choice_of_an_operation_selects_a_section() -> None:
-    [operation] = [
-        effect
-        for effect in effects(COMMANDS["jax-essentials"].spec)
-        if effect.option == "operation"
-    ]
-    assert operation.sections.keys() == {"jit", "grad", "vmap", "sharding", "pmap"}
+@pytest.mark.parametrize(
+    ("name", "option", "choices"),
+    [
+        ("jax-essentials", "operation", {"jit", "grad", "vmap", "sharding", "pmap"}),
+        ("jax-performance", "technique", {"caching", "mixed-precision", "memory", "profiling"}),
+    ],
+)
+def test_every_choice_selects_a_section(name: str, option: str, choices: set[str]) -> None:
+    [effect] = [effect for effect in effects(COMMANDS[name].spec) if effect.option == option]
+    assert effect.sections.keys() == choices
+
+
+def test_options_of_debugging_set_what_jax_reads() -> None:
+    options = COMMANDS["jax-debug"].spec.options
+    assert {option.name: option.env for option in options if option.env} == {
+        "check-tracers": {"JAX_CHECK_TRACER_LEAKS": "1"},
+        "disable-jit": {"JAX_DISABLE_JIT": "1"},
+    }
 
 
 def test_the_options_of_an_assistant_are_accepted(command: Command) -> None:
@@ -86,46 +99,55 @@ def test_the_options_of_an_assistant_are_accepted(command: Command) -> None:
 # As programs
 
 
+Run = tuple[str, int, RunResult]
+
+
+@pytest.fixture(scope="module", params=["jax-essentials", "jax-debug", "jax-performance"])
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module", params=[1, 8])
-def run_on(request: pytest.FixtureRequest, cmdpack: Cli) -> tuple[int, RunResult]:
-    """The result of `jax-essentials`, and so of `jax-init`, on this many devices."""
+def run_on(request: pytest.FixtureRequest, name: str, cmdpack: Cli) -> Run:
+    """A command, a number of devices, and the result there, that of `jax-init` included."""
     flags = ["--emulate", str(request.param)] if request.param > 1 else ["--platform", "cpu"]
-    done = cmdpack("run", "--json", *flags, "jax-essentials")
+    done = cmdpack("run", "--json", *flags, name)
     assert done.stderr == ""
-    return request.param, RunResult.model_validate_json(done.stdout)
+    return name, request.param, RunResult.model_validate_json(done.stdout)
 
 
 @needs_jax
-def test_every_section_passes(run_on: tuple[int, RunResult]) -> None:
-    count, result = run_on
+def test_every_section_passes(run_on: Run) -> None:
+    name, count, result = run_on
     assert result.outcome == "ok", [unit.error for unit in result.units if unit.error]
-    assert {it.name: it.outcome for it in result.commands} == dict.fromkeys(COMMANDS, "ok")
+    assert {it.name: it.outcome for it in result.commands} == {"jax-init": "ok", name: "ok"}
     assert {it.outcome for it in result.sections} == {"ok"}
-    planned = sum(len(it.spec.sections) for it in COMMANDS.values())
+    planned = sum(len(COMMANDS[it].spec.sections) for it in ("jax-init", name))
     assert len(result.sections) == planned
-    assert result.device_count == count == len(result.evidence.devices_used)
+    assert result.device_count == count
+    assert len(result.evidence.devices_used) == (count if name in ON_ALL_DEVICES else 1)
 
 
 @needs_jax
-def test_nothing_is_left_to_be_explained(run_on: tuple[int, RunResult]) -> None:
-    _, result = run_on
+def test_nothing_is_left_to_be_explained(run_on: Run) -> None:
+    _, _, result = run_on
     assert [unit.warnings for unit in result.units if unit.warnings] == []
     assert {part.stream for unit in result.units for part in unit.printed} == {"stdout"}
     assert (result.notes, result.leftovers) == ((), ())
 
 
 @needs_jax
-def test_every_section_shows_something(run_on: tuple[int, RunResult]) -> None:
-    _, result = run_on
+def test_every_section_shows_something(run_on: Run) -> None:
+    _, _, result = run_on
     shown = {(unit.command, unit.section) for unit in result.units if unit.printed}
     silent = [it for it in result.sections if (it.command, it.id) not in shown]
     assert [it.title for it in silent] in ([], ["Setup"])
 
 
 @needs_jax
-def test_few_executables_are_made(run_on: tuple[int, RunResult]) -> None:
-    _, result = run_on
-    made = [unit.executables for unit in result.units if unit.command == "jax-essentials"]
+def test_few_executables_are_made(run_on: Run) -> None:
+    name, _, result = run_on
+    made = [unit.executables for unit in result.units if unit.command == name]
     assert 10 < sum(made) <= 60
 
 
@@ -156,7 +178,25 @@ print("DEFINED", len(defined), "NEVER EXECUTED", sorted(defined - executed))
 
 
 def fences(command: Command) -> Iterator[str]:
-    return (example.code for example in command.spec.examples if example.runnable)
+    return (runs_alone(example) for example in command.spec.examples if example.runnable)
+
+
+def runs_alone(example: Example) -> str:
+    """The example's code; where its last statement is to raise, that it does."""
+    expected = example.directives.get("expect-error")
+    if expected is None:
+        return example.code
+    lines = example.code.splitlines()
+    start = ast.parse(example.code).body[-1].lineno - 1
+    last = textwrap.indent("\n".join(lines[start:]), "    ")
+    return "\n".join(
+        [
+            *lines[:start],
+            f"try:\n{last}",
+            f"except Exception as raised:\n    assert type(raised).__name__ == '{expected}'",
+            "else:\n    raise AssertionError\n",
+        ]
+    )
 
 
 def watched(
