@@ -383,6 +383,9 @@ class TestReadCommand:
         error = self.refused(path)
         assert error.place == f"{path}:3:2"
         assert error.message.startswith("this is not UTF-8: byte 4 is 0xE9")
+        path.write_bytes("# Title\n".encode("utf-16"))
+        error = self.refused(path)
+        assert (error.message, error.place) == ("this is UTF-16", f"{path}:1:1")
 
     def test_link_to_a_file_is_read(self, tmp_path: Path) -> None:
         (tmp_path / "b.md").write_text("# B\n")

@@ -341,7 +341,8 @@ def _repair(
         if opened:
             span = source.span(value_start, end)
             message = f"{consequence}: its `{opened}` is never closed"
-            hint = f"close the `{opened}`, or put the value into quotes if it is text"
+            text = "" if name in _STRUCTURES else ", or put the value into quotes if it is text"
+            hint = f"close the `{opened}`{text}"
             return [], source.finding("FM001", "error", span, message, hint)
         return [], error.finding(source, consequence)
     key_start = source.starts[blamed.start]

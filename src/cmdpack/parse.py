@@ -92,7 +92,7 @@ def _decode(content: bytes, path: Path) -> str:
         raise InputError(
             f"this is not text: byte {nul} is NUL",
             place=f"{path}:{_place_of(content, nul)}",
-            help="name a Markdown file: this one is binary",
+            help="name a Markdown file, or remove the character if this is one",
         )
     try:
         return content.decode()

@@ -77,9 +77,9 @@ def refused(done: subprocess.CompletedProcess[str], code: int, message: str) -> 
         (b"---\nno key\ntitle: x\n---\n" + FENCE, 1, "sample.md:2:1: [FM001] this line is"),
         (b"---\ntitle: &a x\nother: *a\n---\n" + FENCE, 1, "sample.md:2:8: [FM006]"),
         (b"---\ntitle: Sample\n\n" + FENCE, 1, "sample.md:1:1: [FM002] the frontmatter"),
-        (b"\x7fELF\x02\x01\x01\x00" * 99, 6, "sample.md:1: this is not text: byte 7 is NUL"),
-        (HEAD + b"caf\xe9\n", 6, "sample.md:5: this is not UTF-8: byte 26 is 0xE9"),
-        (HEAD + b"a\0b\n", 6, "sample.md:5: this is not text"),
+        (b"\x7fELF\x02\x01\x01\x00" * 99, 6, "sample.md:1:8: this is not text: byte 7 is NUL"),
+        (HEAD + b"caf\xe9\n", 6, "sample.md:5:4: this is not UTF-8: byte 26 is 0xE9"),
+        (HEAD + b"a\0b\n", 6, "sample.md:5:2: this is not text"),
         (b"a" * 10 * 1024 * 1024, 6, "sample.md: the file has 10.0 MiB"),
     ],
     ids=[

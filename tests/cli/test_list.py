@@ -60,6 +60,21 @@ def test_as_json(pack: Path, capsys: pytest.CaptureFixture[str]) -> None:
         },
     }
     assert listing["diagnostics"] == listing["unreadable"] == []
+    assert [it["origin"] for it in listing["packs"]][-1] == apple["pack"]
+
+
+def test_what_a_manifest_says_is_in_the_json(
+    pack: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pack / "manifest.toml").write_text(
+        '[teams]\npie = ["baker"]\n[[triggers]]\nagents = ["baker"]\nimports = ["flour"]\n'
+        '[workflows.bake]\nsteps = [{run = "/apple-pie"}]\n'
+    )
+    assert run_app(["list", "--json", "--pack", str(pack)]) == 0
+    manifest = json.loads(capsys.readouterr().out)["packs"][-1]["manifest"]
+    assert manifest["teams"] == {"pie": ["baker"]}
+    assert manifest["triggers"] == [{"agents": ["baker"], "imports": ["flour"], "reason": ""}]
+    assert [step["run"] for step in manifest["workflows"]["bake"]["steps"]] == ["/apple-pie"]
 
 
 def test_a_file_that_cannot_be_read_stops_no_other(
