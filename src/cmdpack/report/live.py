@@ -14,7 +14,7 @@ from rich.progress import (
 from rich.text import Text
 
 from cmdpack.report.text import TextReport
-from cmdpack.result import Event, RunStarted, SectionStarted, UnitFinished
+from cmdpack.result import Event, RunRestarted, RunStarted, SectionStarted, UnitFinished
 from cmdpack.terminal import one_line, printable
 
 _STYLES = {"ok:": "green", "failed:": "red", "note:": "yellow"}
@@ -40,6 +40,8 @@ def follow(events: Iterable[Event], report: TextReport) -> Iterator[Event]:
                 case SectionStarted(command=command, title=title):
                     shown = one_line(f"{command}: {title}")[: max(20, console.width - 50)]
                     progress.update(task, description=shown)
+                case RunRestarted():
+                    progress.reset(task)
                 case UnitFinished():
                     progress.advance(task)
             for line in report.lines(event):
