@@ -33,7 +33,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ids=[f"{path.stem}-{shown.line}" for path, shown, *_ in LINES.values()],
 )
 def test_every_command_that_a_document_shows_does_what_it_says(
-    path: Path, shown: Any, files: dict[str, str], plugins: list[str], tmp_path: Path, cache: Path
+    *,
+    path: Path,
+    shown: Any,
+    files: dict[str, str],
+    plugins: list[str],
+    tmp_path: Path,
+    cache: Path,
 ) -> None:
     done = TOOL["run"](shown.line, files, tmp_path, cache, plugins)
     assert done.returncode == shown.exit_code, f"{path.name} shows it\n{done.stdout}"
