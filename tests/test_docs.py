@@ -15,7 +15,7 @@ TOOL = runpy.run_path(str(ROOT / "tools" / "docs.py"))
 TEXTS = {path: path.read_text(encoding="utf-8") for path in TOOL["documents"]()}
 # A line that two documents show is run once, unless it is about a file that one of them has.
 LINES = {
-    (shown.line, str(files)): (path, shown, files)
+    (shown.line, str(files)): (path, shown, files, TOOL["installs_in"](text))
     for path, text in TEXTS.items()
     for files in [TOOL["files_in"](text)]
     for shown in TOOL["commands_in"](text)
@@ -28,14 +28,20 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("path", "shown", "files"),
+    ("path", "shown", "files", "plugins"),
     LINES.values(),
-    ids=[f"{path.stem}-{shown.line}" for path, shown, _ in LINES.values()],
+    ids=[f"{path.stem}-{shown.line}" for path, shown, *_ in LINES.values()],
 )
 def test_every_command_that_a_document_shows_does_what_it_says(
-    path: Path, shown: Any, files: dict[str, str], tmp_path: Path, cache: Path
+    *,
+    path: Path,
+    shown: Any,
+    files: dict[str, str],
+    plugins: list[str],
+    tmp_path: Path,
+    cache: Path,
 ) -> None:
-    done = TOOL["run"](shown.line, files, tmp_path, cache)
+    done = TOOL["run"](shown.line, files, tmp_path, cache, plugins)
     assert done.returncode == shown.exit_code, f"{path.name} shows it\n{done.stdout}"
     assert "Traceback (most recent call last)" not in done.stdout
 

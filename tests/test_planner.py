@@ -334,6 +334,12 @@ def test_what_options_do_not_do_is_noted() -> None:
     assert plan(command(text)).notes == ()
 
 
+def test_an_option_for_another_engine_is_not_said_to_do_nothing() -> None:
+    text = "---\ntitle: T\nengine: far\noptions:\n  runs: {help: how often}\n---\n\n# T\n\n"
+    arguments = Arguments(given=("--runs",), values={"runs": True})
+    assert plan(command(text + FENCE), arguments=arguments).notes == ()
+
+
 def test_one_note_for_each_file_in_which_something_is_odd() -> None:
     odd = command("# No frontmatter\n\n```python :odd\nx = 1\n```\n", "odd")
     made = plan(odd, command("# None\n\n" + FENCE))

@@ -83,6 +83,18 @@ def test_a_command_of_the_catalogue_says_what_to_install(tmp_path: Path, here: P
     assert "in the catalogue of pack jax, but not installed" in str(raised.value)
 
 
+def test_a_catalogue_can_name_a_folder_beside_it(tmp_path: Path, here: Path) -> None:
+    manifest = '[pack]\nname = "jax"\n[catalogue]\nmore = "./plugins/a pear"\n'
+    found = registry(plugin("fruit", pack(tmp_path / "fruit", "a", manifest=manifest)))
+    with pytest.raises(ResolutionError, match=r"in the folder ./plugins/a pear of the source of"):
+        found.find("more")
+    folder = tmp_path / "fruit" / "plugins" / "a pear"
+    folder.mkdir(parents=True)
+    with pytest.raises(ResolutionError, match="-m pip install") as raised:
+        found.find("more")
+    assert f"'{folder}'" in str(raised.value)
+
+
 def test_two_packs_with_one_command_are_told_apart_by_name(tmp_path: Path, here: Path) -> None:
     found = registry(
         plugin("fruit", pack(tmp_path / "apples", "a")),

@@ -205,3 +205,11 @@ def test_blocks_that_do_not_run_are_not_selected() -> None:
         '---\nargument-hint: "[--op=jit|a]"\n---\n# T\n\n## Jit\n\n```python :no-run\njit()\n```\n'
     )
     assert mapping(parse_command(text, "a.md"))["op"] == {}
+
+
+def test_what_selects_nothing_is_left_to_an_engine_that_is_not_the_default() -> None:
+    text = "---\ntitle: T\nengine: far\noptions:\n  runs: {choices: [2, 3]}\n---\n\n# T\n"
+    [effect] = effects(parse_command(text, "t.md"))
+    assert effect.kind == "engine"
+    [effect] = effects(parse_command(text.replace("far", "examples"), "t.md"))
+    assert effect.kind == "nothing"

@@ -14,7 +14,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,7 +54,8 @@ class Shown(NamedTuple):
 
 def documents() -> list[Path]:
     """Every Markdown file that is written for people."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    plugins = sorted((ROOT / "plugins").glob("*/README.md"))
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *plugins]
 
 
 def commands_in(text: str) -> Iterator[Shown]:
@@ -75,18 +76,33 @@ def files_in(text: str) -> dict[str, str]:
     return found
 
 
+def installs_in(text: str) -> list[str]:
+    """The plugins that a document tells its reader to install: fences marked ``install=FOLDER``."""
+    return [
+        folder[1]
+        for fence in _FENCE.finditer(text)
+        if (folder := re.search(r"install=(\S+)", fence["info"]))
+    ]
+
+
 def run(
-    line: str, files: dict[str, str], folder: Path, cache: Path
+    line: str, files: dict[str, str], folder: Path, cache: Path, plugins: Sequence[str] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Run one shown command in `folder`, where `files` are, on CPU devices; keep caches apart."""
+    """Run one shown command in `folder`, where `files` are, on CPU devices; keep caches apart.
+
+    No plugin is there but `plugins`: folders in `folder`, installed into one beside `cache`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
+    site = cache.with_name("site")
+    for plugin in plugins:
+        _install(folder / plugin, site / plugin)
     kept = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
     environment = {
         **kept,
-        "CMDPACK_NO_PLUGINS": "1",
+        **_plugins_at([site / plugin for plugin in plugins]),
         "COLUMNS": "100",
         "JAX_PLATFORMS": "cpu",
         "LANG": "C.UTF-8",
@@ -104,6 +120,21 @@ def run(
         timeout=300,
         check=False,
     )
+
+
+def _install(plugin: Path, site: Path) -> None:
+    """Install as pip does, and from no index. Once: documents that share a site share a plugin."""
+    if not site.exists():
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+        alone = ["--no-index", "--no-build-isolation", "--no-deps"]
+        subprocess.run([*pip, *alone, "--target", str(site), str(plugin)], check=True)
+
+
+def _plugins_at(sites: Sequence[Path]) -> dict[str, str]:
+    if not sites:
+        return {"CMDPACK_NO_PLUGINS": "1"}
+    ours = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [*map(str, sites), *ours]))}
 
 
 # Called by cog
@@ -147,8 +178,8 @@ def console(
     Of a run, only the named `sections` are shown if any are named. Where the output differs from
     `previous` in nothing but what is volatile, `previous` stays.
     """
-    files = files_in((ROOT / document).read_text(encoding="utf-8")) if document else {}
-    done = _run_apart(line, files)
+    text = (ROOT / document).read_text(encoding="utf-8") if document else ""
+    done = _run_apart(line, files_in(text), installs_in(text))
     output = _legible(done.stdout)
     if sections is not None:
         output = _only(output, sections)
@@ -226,11 +257,15 @@ def _console(line: str, code: int, output: str) -> str:
     return f"```console\n$ {line}{note}\n{output.rstrip()}\n```\n"
 
 
-def _run_apart(line: str, files: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def _run_apart(
+    line: str, files: dict[str, str], plugins: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
     """Run `line` in a folder called `work`, with nothing in the compile cache."""
     with tempfile.TemporaryDirectory() as folder:
-        done = run(line, files, Path(folder, "work"), Path(folder, "cache"))
+        done = run(line, files, Path(folder, "work"), Path(folder, "cache"), plugins)
         done.stdout = done.stdout.replace(f"{folder}/cache", "~/.cache")
+        for plugin in plugins:
+            done.stdout = done.stdout.replace(f"{folder}/site/{plugin}", ".venv/site-packages")
         return done
 
 

@@ -48,7 +48,11 @@ class About(Noun):
 
 
 class Manifest(Noun):
-    """A pack's manifest. `catalogue` maps what lives elsewhere to the distribution that has it."""
+    """A pack's manifest.
+
+    `catalogue` maps what lives elsewhere to the distribution that has it: a name that pip finds, or
+    ``./`` and the path of a folder beside the manifest.
+    """
 
     pack: About = About()
     catalogue: dict[str, str] = Field(default_factory=dict)

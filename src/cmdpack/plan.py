@@ -150,7 +150,9 @@ class CompileCache(Noun):
 class Note(Noun):
     """One sentence about the run as a whole."""
 
-    code: Literal["cache", "content", "device", "leftover", "not-clean", "plugin", "selection"]
+    code: Literal[
+        "cache", "content", "device", "engine", "leftover", "not-clean", "plugin", "selection"
+    ]
     message: str
 
 

@@ -280,7 +280,8 @@ def _notes(target: Command, arguments: Arguments) -> Iterator[Note]:
     told: dict[str, list[str]] = {}
     for effect in effects(target.spec):
         value = arguments.values.get(effect.option)
-        if _was_given(effect.option, arguments) and value != ALL:
+        told_of = effect.kind in _TOLD and value != ALL
+        if told_of and _was_given(effect.option, arguments):
             shown = f"--{effect.option}" if value is True else f"--{effect.option}={value}"
             told.setdefault(_TOLD[effect.kind], []).append(shown)
     for sentence, options in told.items():

@@ -2,6 +2,8 @@
 
 import difflib
 import os
+import shlex
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -97,7 +99,7 @@ class Registry(Noun):
                 return ResolutionError(
                     f"the command {name} is in the catalogue of pack {pack.origin.name}, "
                     "but not installed",
-                    help=f"pip install {distribution}",
+                    help=_how_to_install(distribution, pack),
                 )
         nearest = _nearest(name, [entry.name for entry in self.entries()])
         return ResolutionError(
@@ -168,6 +170,17 @@ def _left_out(folder: Path, plugin: Plugin, error: CmdpackError) -> Diagnostic:
         span=Span(line=1, column=1, end_line=1, end_column=1),
         help=f"update or uninstall {plugin.distribution}",
     )
+
+
+def _how_to_install(wanted: str, pack: Pack) -> str:
+    """The next step for an entry of a catalogue: a distribution, or ``./`` and a path beside it."""
+    if not wanted.startswith("./"):
+        return f"pip install {wanted}"
+    folder = Path(pack.origin.path, wanted).absolute()
+    if folder.is_dir():
+        # This Python has cmdpack, so that pip need not look for one of that name elsewhere.
+        return f"{sys.executable} -m pip install {shlex.quote(str(folder))}"
+    return f"it is in the folder {wanted} of the source of pack {pack.origin.name}"
 
 
 def _is_path(word: str) -> bool:

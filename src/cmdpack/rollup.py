@@ -1,6 +1,6 @@
 """Verdicts on units -> verdicts on sections, commands and the run. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from cmdpack.plan import Plan, PlannedCommand, PlannedSection, PlannedUnit
@@ -8,6 +8,7 @@ from cmdpack.result import (
     CommandResult,
     Evidence,
     Outcome,
+    RunResult,
     SectionResult,
     Timing,
     UnitResult,
@@ -54,15 +55,13 @@ def section(
 
 def command(planned: PlannedCommand, units: Sequence[UnitResult]) -> CommandResult:
     """The verdict on a command: ok where at least one unit is, and none failed or is blocked."""
-    outcomes = {unit.outcome for unit in units}
-    passed = "ok" in outcomes and outcomes <= {"ok", "skipped"}
     return CommandResult(
         id=planned.id,
         name=planned.name,
         pack=planned.pack.name,
         path=planned.path,
         role=planned.role,
-        outcome="ok" if passed else _worst(units).outcome if units else "skipped",
+        outcome=_of_command(units),
     )
 
 
@@ -96,6 +95,42 @@ def timing(units: Sequence[UnitResult], *, total: float, cpu: float | None) -> T
     return Timing(
         total=total, units=seconds, imports=imports, compile=compiling, run=running, cpu=cpu
     )
+
+
+def worse_section(section: SectionResult, units: Iterable[UnitResult]) -> SectionResult:
+    """`section` after some of `units`, of any section, were judged worse than before."""
+    own = [it for it in units if (it.command, it.section) == (section.command, section.id)]
+    if not own or _rank(_worst(own).outcome) >= _rank(section.outcome):
+        return section
+    worst = _worst(own)
+    return section.model_copy(update={"outcome": worst.outcome, "reason": worst.reason})
+
+
+def worse_result(result: RunResult, units: tuple[UnitResult, ...]) -> RunResult:
+    """`result` after some of its units were judged worse: `units` are all of them, in order."""
+    commands = tuple(
+        it.model_copy(
+            update={"outcome": _of_command([unit for unit in units if unit.command == it.name])}
+        )
+        for it in result.commands
+    )
+    before = None if result.outcome in {"ok", "skipped"} else result.outcome
+    ok = sum(unit.outcome == "ok" for unit in units)
+    return result.model_copy(
+        update={
+            "outcome": run(commands, before),
+            "commands": commands,
+            "sections": tuple(worse_section(it, units) for it in result.sections),
+            "units": units,
+            "evidence": result.evidence.model_copy(update={"units_ok": ok}),
+        }
+    )
+
+
+def _of_command(units: Sequence[UnitResult]) -> Outcome:
+    outcomes = {unit.outcome for unit in units}
+    passed = "ok" in outcomes and outcomes <= {"ok", "skipped"}
+    return "ok" if passed else _worst(units).outcome if units else "skipped"
 
 
 def _worst(units: Sequence[UnitResult]) -> UnitResult:

@@ -12,10 +12,14 @@ from cmdpack.spec import CommandSpec, Condition, Example, Option, Section
 ALL = "all"
 """The choice that selects every section, legal for every option that selects."""
 
+DEFAULT_ENGINE = "examples"
+"""The engine of a command that names none; it takes no options of its own."""
+
 ASSISTANT_OPTIONS = frozenset({"agents", "orchestrate", "intelligent", "breakthrough"})
 """Options that concern only an assistant, whatever the command."""
 
 Because = Literal["info", "title", "call"]
+EffectKind = Literal["selects", "environment", "assistant", "engine", "nothing"]
 
 
 class Selector(Noun):
@@ -30,11 +34,15 @@ class Selector(Noun):
 
 
 class Effect(Noun):
-    """What one option does. `sections` maps a choice, or a flag's own name, to section ids."""
+    """What one option does. `sections` maps a choice, or a flag's own name, to section ids.
+
+    What an option that selects nothing means to another engine than the default one, only that
+    engine knows: its kind is ``engine``.
+    """
 
     option: str
     sections: dict[str, tuple[str, ...]]
-    kind: Literal["selects", "environment", "assistant", "nothing"]
+    kind: EffectKind
 
 
 def selectors(spec: CommandSpec) -> dict[str, tuple[Selector, ...]]:
@@ -80,7 +88,7 @@ def effects(spec: CommandSpec) -> tuple[Effect, ...]:
         Effect(
             option=option.name,
             sections={choice: tuple(ids) for choice, ids in chosen[option.name].items()},
-            kind=_kind(option, selects=bool(chosen[option.name])),
+            kind=_kind(option, spec.engine, selects=bool(chosen[option.name])),
         )
         for option in spec.options
     )
@@ -103,14 +111,14 @@ def legal_choices(spec: CommandSpec) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _kind(
-    option: Option, *, selects: bool
-) -> Literal["selects", "environment", "assistant", "nothing"]:
+def _kind(option: Option, engine: str, *, selects: bool) -> EffectKind:
     if selects:
         return "selects"
     if option.env:
         return "environment"
-    return "assistant" if option.name in ASSISTANT_OPTIONS else "nothing"
+    if option.name in ASSISTANT_OPTIONS:
+        return "assistant"
+    return "nothing" if engine == DEFAULT_ENGINE else "engine"
 
 
 def _bound(spec: CommandSpec) -> set[tuple[str, str]]:

@@ -132,6 +132,8 @@ def _effect(option: Option, effect: Effect, shown: Shown) -> Iterator[str]:
         yield f"sets {variable}={value}"
     if effect.kind == "assistant":
         yield "concerns only an assistant"
+    elif effect.kind == "engine":
+        yield f"handed to the engine {shown.command.spec.engine}"
     elif not effect.sections:
         yield "selects nothing"
     titles = {section.id: section.title for section in shown.command.spec.sections}
