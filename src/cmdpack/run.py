@@ -47,7 +47,9 @@ def prepare(plugins: Plugins, registry: Registry, request: Request) -> Plan:
     Raises `CmdpackError` of every branch but the last: see `errors`.
     """
     command = registry.find(request.word)
-    arguments = read_arguments(command.spec, request.tokens, runner_flags=request.runner_flags)
+    arguments = read_arguments(
+        command.spec, request.tokens, runner_flags=request.runner_flags, word=request.word
+    )
     linked = chain(registry, command)
     commands = linked.commands
     _require_engine(plugins, commands)

@@ -27,12 +27,15 @@ Planned = Callable[..., Plan]
 
 @pytest.fixture
 def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planned:
-    """What `cmdpack run --plan` makes of a file with this code; options come as words."""
+    """What `cmdpack run --plan` makes of a file with this code; options come as words.
+
+    The file does not name the engine, which need not be installed here: it is handed the plan.
+    """
     monkeypatch.delenv("PYTHONHASHSEED", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     def make(code: str, *words: str, timeout: float = 60.0, name: str = "sample") -> Plan:
-        head = "---\ntitle: Sample\nengine: repeat\noptions:\n  runs: {choices: ['2', '3']}\n---\n"
+        head = "---\ntitle: Sample\noptions:\n  runs: {choices: ['2', '3']}\n---\n"
         text = f"{head}\n# Sample\n\n```python\n{textwrap.dedent(code).strip()}\n```\n"
         (tmp_path / f"{name}.md").write_text(text, encoding="utf-8")
         flags = ["--plan", "--json", "--sandbox", "off", "--timeout", str(timeout)]
@@ -85,7 +88,7 @@ def test_the_order_of_a_set_is_found_at_its_line(plan: Planned) -> None:
     assert [unit.outcome for unit in result.units] == ["ok", "failed", "ok"]
     unit = result.units[1]
     assert unit.error is not None
-    assert (unit.error.type, unit.error.line, unit.line) == ("not reproducible", 12, 12)
+    assert (unit.error.type, unit.error.line, unit.line) == ("not reproducible", 11, 11)
     assert unit.error.frames[0].source == "print(*{'embed', 'attend', 'norm'})"
     first, later = (line.split()[2:] for line in unit.error.message.splitlines()[1:])
     assert first != later

@@ -42,8 +42,6 @@ def follow(events: Iterable[Event], report: TextReport) -> Iterator[Event]:
                 case SectionStarted(command=command, title=title):
                     shown = one_line(f"{command}: {title}")[: max(20, console.width - 50)]
                     progress.update(task, description=shown)
-                case RunRestarted():
-                    progress.reset(task)
                 case UnitFinished():
                     progress.advance(task)
             for line in report.lines(event):
