@@ -64,6 +64,11 @@ WORKLOADS = (
         (_HERE / "workloads" / "gradients.md",),
     ),
     Workload(
+        "hot-loop",
+        ("--sandbox", "off", str(_HERE / "workloads" / "hot-loop.md")),
+        (_HERE / "workloads" / "hot-loop.md",),
+    ),
+    Workload(
         "jax-essentials",
         ("jax-essentials",),
         (ROOT / "commands" / "jax-init.md", ROOT / "commands" / "jax-essentials.md"),

@@ -37,12 +37,16 @@ _FENCE = re.compile(
 )
 # What differs between machines, runs and versions of JAX: measured numbers, and keys of caches.
 _VOLATILE = re.compile(
-    r"[-+]?\d+(\.\d+)+(e[-+]\d+)?|\b[0-9a-f]{20}\b|\d+ executables|\d+ from the cache"
-    r"|files there now +\d+| +"
+    r"[-+]?\d+(\.\d+)+(e[-+]\d+)?|\b[0-9a-f]{20}\b|\d+ executables?|\d+ from the cache"
+    r"|files there now +\d+|\d+ [kMGT]?(FLOP|B)\b| +"
 )
 
-_SECONDS = {"cpu", "run", "total", "units", "imports", "compile", "timeout", "seconds"}
-_COUNTED_FROM_1 = {"line", "column", "end_line", "end_column"}
+_SECONDS = {
+    *("cpu", "run", "total", "units", "imports", "trace", "lower", "compile"),
+    *("timeout", "seconds"),
+}
+_BYTES = {"peak_memory", "bytes_accessed"}
+_COUNTED_FROM_1 = {"line", "column", "end_line", "end_column", "called_line"}
 
 
 class Shown(NamedTuple):
@@ -224,7 +228,9 @@ def _unit(noun: str, field: str, shape: dict[str, Any]) -> str:
         raise LookupError(f"{noun}.{field} is measured, but in what? Say so in tools/docs.py")
     if "integer" in kinds and field in _COUNTED_FROM_1:
         return "from 1"
-    return "bytes" if field == "peak_memory" else ""
+    if field == "flops":
+        return "FLOP"
+    return "bytes" if field in _BYTES else ""
 
 
 def _type(shape: dict[str, Any]) -> str:

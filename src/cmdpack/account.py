@@ -12,6 +12,7 @@ from cmdpack import rollup
 from cmdpack.advice import Circumstances, advise
 from cmdpack.child import wire
 from cmdpack.child.streams import LIMIT
+from cmdpack.exercised import Exercised
 from cmdpack.plan import Note, Plan, PlannedSection
 from cmdpack.planner import fallback_notes
 from cmdpack.result import (
@@ -42,6 +43,18 @@ from cmdpack.supervision import Ended
 _CACHE_WARNING = re.compile("Error (reading|writing) persistent compilation cache entry")
 _CACHE_PROBLEM = {"reading": "read", "writing": "written"}
 _OUTPUT_LIMIT = f"more than {LIMIT // 2**20} MiB of output"
+_FACTS = (
+    *(
+        "outcome",
+        "reason",
+        "seconds",
+        "import_seconds",
+        "trace_seconds",
+        "lower_seconds",
+        "compile_seconds",
+    ),
+    *("executables", "cache_hits", "devices"),
+)
 _TAIL = 2000  # characters of native output that explain a crash
 
 
@@ -56,6 +69,7 @@ class Account:
         self._started = monotonic()
         self._units = {unit.unit.id: unit for unit in rollup.located(plan)}
         self._files = {command.file: command.path for command in plan.commands}
+        self._exercised = Exercised(self._units)
         self._current: Located | None = None
         self._section: Located | None = None
         self._results: dict[str, UnitResult] = {}
@@ -98,6 +112,8 @@ class Account:
                 yield from self._print(record["stream"], record["text"])
             case "warning":
                 yield from self._warn(record)
+            case "functions" | "entered":
+                self._exercised.enter(record)
             case "output-limit":
                 self._limit_reached = True
             case "closing":
@@ -205,8 +221,7 @@ class Account:
             failure = self._failure(record["error"])
             kind, advice = advise(kind, failure, self._around)
             failure = failure.model_copy(update={"advice": advice})
-        names = ("outcome", "reason", "seconds", "import_seconds", "compile_seconds")
-        facts = {name: record[name] for name in (*names, "executables", "cache_hits", "devices")}
+        facts = {name: record[name] for name in _FACTS} | self._exercised.compilations(record)
         if cancelled and kind == "interrupt":
             facts |= {"outcome": "cancelled", "reason": "cancelled"}
         return self._result(self._units[record["unit"]], kind=kind, error=failure, **facts)
@@ -234,6 +249,7 @@ class Account:
                 "section": unit.section.id,
                 "printed": tuple(self._all_printed()),
                 "warnings": self._warnings,
+                "functions": self._exercised.unit(),
                 **span.model_dump(),
                 **facts,
             }
@@ -348,7 +364,7 @@ class Account:
             commands=tuple(commands),
             sections=tuple(self._section_results()),
             units=tuple(units),
-            evidence=rollup.evidence(units),
+            evidence=rollup.evidence(units, self._exercised.functions()),
             timing=rollup.timing(units, total=monotonic() - self._started, cpu=self._cpu),
             ending=self.ending,
             leftovers=self._leftovers,

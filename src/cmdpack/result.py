@@ -35,6 +35,9 @@ Kind = Literal[
     "spawn",
     "other",
 ]
+Cause = Literal[
+    "shape", "dtype", "weak-type", "static-value", "structure", "placement", "redefined", "unknown"
+]
 FrameOrigin = Literal["example", "jax", "library"]
 Stream = Literal["stdout", "stderr"]
 
@@ -86,8 +89,63 @@ class Warned(Noun):
     line: int
 
 
+class Estimate(Noun):
+    """What XLA expects one call of an executable to cost: a static estimate, loops counted once.
+
+    `flops` are floating-point operations, the others bytes. None is what XLA does not tell.
+    """
+
+    flops: int | None = None
+    bytes_accessed: int | None = None
+    peak_memory: int | None = None
+
+
+class Compilation(Noun):
+    """An executable that was made for a function of the examples, `function`, at its place.
+
+    `called_line` is the line of the examples that made JAX compile. `cached` tells an executable
+    that came from the compile cache.
+    """
+
+    function: str
+    file: str
+    line: int
+    column: int
+    called_line: int
+    cached: bool
+    estimate: Estimate | None = None
+
+
+class Difference(Noun):
+    """One argument of a compiled function: what it was, and what it was before."""
+
+    argument: str
+    now: str
+    before: str
+
+
+class Recompilation(Noun):
+    """A function that was compiled again, at the line that called it; and what was new, and how.
+
+    The `differences` are those, at most three, from the most similar earlier call. Without one,
+    ``redefined`` is a function that was made anew or a changed setting of JAX, ``placement`` are
+    other devices or another sharding, ``unknown`` is where JAX does not show its tracers.
+    """
+
+    function: str
+    file: str
+    line: int
+    cause: Cause
+    differences: tuple[Difference, ...] = ()
+
+
 class UnitResult(Noun):
-    """The verdict on one top-level statement. `command` is the id of its command in the plan."""
+    """The verdict on one top-level statement. `command` is the id of its command in the plan.
+
+    `functions` are the places, FILE:LINE:COLUMN, of the functions of the examples that it entered.
+    `compilations` tells those of the examples' own functions, at most a thousand; `executables`
+    counts all. Whatever is counted "from the cache" was not compiled but loaded.
+    """
 
     id: str
     command: str
@@ -103,9 +161,14 @@ class UnitResult(Noun):
     error: Failure | None = None
     seconds: float = 0.0
     import_seconds: float = 0.0
+    trace_seconds: float = 0.0
+    lower_seconds: float = 0.0
     compile_seconds: float = 0.0
     executables: int = 0
     cache_hits: int = 0
+    functions: tuple[str, ...] = ()
+    compilations: tuple[Compilation, ...] = ()
+    recompilations: tuple[Recompilation, ...] = ()
     devices: tuple[str, ...] = ()
     printed: tuple[Printed, ...] = ()
     warnings: tuple[Warned, ...] = ()
@@ -122,6 +185,8 @@ class SectionResult(Noun):
     reason: str | None = None
     units: int
     seconds: float
+    trace_seconds: float
+    lower_seconds: float
     compile_seconds: float
 
 
@@ -145,23 +210,56 @@ class Device(Noun):
 
 
 class Timing(Noun):
-    """Where the time went. `run` is what is left of `units` after imports and compilation."""
+    """Where the time went; clocks are stopped when the devices are done.
+
+    `trace` is Python run by JAX to see what it computes, `lower` the translation for XLA, `compile`
+    XLA itself or the loading from the compile cache. `run` is what is left of `units`.
+    """
 
     total: float = 0.0
     units: float = 0.0
     imports: float = 0.0
+    trace: float = 0.0
+    lower: float = 0.0
     compile: float = 0.0
     run: float = 0.0
     cpu: float | None = None
 
 
+class Function(Noun):
+    """A function that the examples define: by ``def``, ``async def`` or ``lambda``, anywhere.
+
+    `name` is its qualified name, `command` the id of its command, `unit` that of its unit.
+    `executed` tells that its body was entered, as Python or as JAX traced it, `compiled` that it is
+    part of an executable; this is None where JAX does not say so.
+    """
+
+    name: str
+    command: str
+    unit: str
+    file: str
+    line: int
+    column: int
+    executed: bool
+    compiled: bool | None
+
+
 class Evidence(Noun):
-    """What was really exercised."""
+    """What was really exercised. None is what cannot be told.
+
+    `costliest` is the executable, of those of the examples' own functions, with the most FLOPs.
+    """
 
     units_ok: int = 0
     units_total: int = 0
+    functions_defined: int | None = None
+    functions_executed: int | None = None
+    functions_compiled: int | None = None
+    functions: tuple[Function, ...] = ()
     executables: int = 0
     cache_hits: int = 0
+    recompilations: tuple[Recompilation, ...] | None = None
+    costliest: Compilation | None = None
     devices_used: tuple[str, ...] = ()
 
 

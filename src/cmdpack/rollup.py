@@ -6,7 +6,9 @@ from typing import NamedTuple
 from cmdpack.plan import Plan, PlannedCommand, PlannedSection, PlannedUnit
 from cmdpack.result import (
     CommandResult,
+    Compilation,
     Evidence,
+    Function,
     Outcome,
     RunResult,
     SectionResult,
@@ -49,6 +51,8 @@ def section(
         reason=worst.reason,
         units=len(units),
         seconds=sum(unit.seconds for unit in units),
+        trace_seconds=sum(unit.trace_seconds for unit in units),
+        lower_seconds=sum(unit.lower_seconds for unit in units),
         compile_seconds=sum(unit.compile_seconds for unit in units),
     )
 
@@ -75,25 +79,46 @@ def run(commands: Sequence[CommandResult], end: Outcome | None) -> Outcome:
     return min(bad, key=_rank, default=commands[-1].outcome)
 
 
-def evidence(units: Sequence[UnitResult]) -> Evidence:
-    """What the units together exercised."""
+def evidence(units: Sequence[UnitResult], functions: Sequence[Function] | None) -> Evidence:
+    """What the units together exercised; `functions` are None where they could not be counted."""
+    compilations = [it for unit in units for it in unit.compilations]
+    seen = functions or ()
+    told = functions is not None and all(it.compiled is not None for it in seen)
     return Evidence(
         units_ok=sum(unit.outcome == "ok" for unit in units),
         units_total=len(units),
+        functions_defined=None if functions is None else len(functions),
+        functions_executed=None if functions is None else sum(it.executed for it in functions),
+        functions_compiled=sum(bool(it.compiled) for it in seen) if told else None,
+        functions=tuple(seen),
         executables=sum(unit.executables for unit in units),
         cache_hits=sum(unit.cache_hits for unit in units),
+        recompilations=tuple(it for u in units for it in u.recompilations) if told else None,
+        costliest=max(filter(_flops, compilations), key=_flops, default=None),
         devices_used=tuple(dict.fromkeys(name for unit in units for name in unit.devices)),
     )
+
+
+def _flops(compilation: Compilation) -> int:
+    return (compilation.estimate and compilation.estimate.flops) or 0
 
 
 def timing(units: Sequence[UnitResult], *, total: float, cpu: float | None) -> Timing:
     """Where the time of the units went, in seconds."""
     seconds = sum(unit.seconds for unit in units)
     imports = sum(unit.import_seconds for unit in units)
+    tracing = sum(unit.trace_seconds for unit in units)
+    lowering = sum(unit.lower_seconds for unit in units)
     compiling = sum(unit.compile_seconds for unit in units)
-    running = max(0.0, seconds - imports - compiling)
     return Timing(
-        total=total, units=seconds, imports=imports, compile=compiling, run=running, cpu=cpu
+        total=total,
+        units=seconds,
+        imports=imports,
+        trace=tracing,
+        lower=lowering,
+        compile=compiling,
+        run=max(0.0, seconds - imports - tracing - lowering - compiling),
+        cpu=cpu,
     )
 
 

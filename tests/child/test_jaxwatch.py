@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from cmdpack.child import jaxwatch
-
+START = """
+from cmdpack.child.compilations import Compilations
+from cmdpack.child.counters import Counter
+from cmdpack.child.jaxwatch import JaxWatch
+import sys
+watch = JaxWatch(Compilations((), Counter(print)))
+"""
 MONITORING = """
 listeners = []
 register_event_duration_secs_listener = register_event_listener = listeners.append
@@ -19,9 +22,8 @@ register_event_duration_secs_listener = register_event_listener = listeners.appe
 
 def run(code: str, path: Path) -> str:
     """Run `code` in a Python of its own, which finds its modules in `path` first."""
-    start = "from cmdpack.child.jaxwatch import JaxWatch\nimport sys\nwatch = JaxWatch()\n"
     done = subprocess.run(
-        [sys.executable, "-c", start + code],
+        [sys.executable, "-c", START + code],
         env={**os.environ, "PYTHONPATH": str(path)},
         capture_output=True,
         text=True,
@@ -104,14 +106,3 @@ except ModuleNotFoundError as error:
     print(error)
 """
     assert run(code, tmp_path) == "No module named 'jax'"
-
-
-intervals = st.lists(
-    st.tuples(st.integers(0, 50), st.integers(0, 20)).map(lambda it: (it[0], it[0] + it[1]))
-)
-
-
-@given(found=intervals)
-def test_overlapping_times_are_counted_once(found: list[tuple[int, int]]) -> None:
-    moments = {moment for start, end in found for moment in range(start, end)}
-    assert jaxwatch._covered([*found]) == len(moments)

@@ -36,7 +36,8 @@ def test_text_shows_titles_output_and_one_line_of_evidence(
     assert middle == ["  Sample", "    one", "    two", "  Sample", "    three"]
     assert re.fullmatch(
         r"ok: sample: 2 of 2 sections, 4 of 4 units; 0 executables \(0 from the cache\); "
-        r"no device used; \d+\.\d\d s: import 0\.\d\d, compile 0\.00, run 0\.\d\d; .*"
+        r"no device used; \d+\.\d\d s: import 0\.\d\d, "
+        r"trace 0\.00, lower 0\.00, compile 0\.00, run 0\.\d\d; .*"
         rf"Python {sys.version.split()[0]} \({re.escape(sys.executable)}\); sandbox off",
         evidence,
     )

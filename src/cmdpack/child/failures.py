@@ -94,15 +94,15 @@ def _levels(trace: TracebackType | None) -> Iterator[TracebackType]:
 def _frame(level: TracebackType, documents: Collection[str]) -> dict[str, Any]:
     code = level.tb_frame.f_code
     line = level.tb_lineno or 0  # instructions that the compiler adds may have none
-    end_line, column, end_column = _position(code, level.tb_lasti)
+    end_line, start, end = _position(code, level.tb_lasti)
     source = _getline(code.co_filename, line)
     end_source = _getline(code.co_filename, end_line or line)
     return {
         "file": clip(code.co_filename),
         "line": line,
-        "column": _column(source, column),
+        "column": column(source, start),
         "end_line": end_line,
-        "end_column": _column(end_source, end_column),
+        "end_column": column(end_source, end),
         "function": clip(code.co_name),
         "source": source.rstrip()[:500],
         "origin": _origin(code.co_filename, documents),
@@ -117,7 +117,7 @@ def _position(code: CodeType, instruction: int) -> Sequence[int | None]:
     return next(itertools.islice(code.co_positions(), instruction // 2, None), unknown)[1:]
 
 
-def _column(source: str, utf8: int | None) -> int | None:
+def column(source: str, utf8: int | None) -> int | None:
     """A column from 1 in characters; Python keeps it from 0 in UTF-8 bytes."""
     return None if utf8 is None else len(source.encode()[:utf8].decode(errors="replace")) + 1
 

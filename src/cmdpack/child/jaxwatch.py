@@ -12,31 +12,20 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
-_COMPILATION = {
-    "/jax/core/compile/jaxpr_trace_duration",
-    "/jax/core/compile/jaxpr_to_mlir_module_duration",
-    "/jax/core/compile/backend_compile_duration",
-}
-_EXECUTABLE = "/jax/core/compile/backend_compile_duration"
-_CACHE_HIT = "/jax/compilation_cache/cache_hits"
+from .compilations import Compilations
 
 
 class JaxWatch(importlib.abc.MetaPathFinder):
     """Counts and times for one unit after another: `take` returns them and starts afresh."""
 
-    def __init__(self) -> None:
+    def __init__(self, compilations: Compilations) -> None:
         self._jax: Any = None
-        self._reset()
+        self._compilations = compilations
+        self._import_seconds = 0.0
         if "jax" in sys.modules:
             self.attach(sys.modules["jax"], 0.0)
         else:
             sys.meta_path.insert(0, self)
-
-    def _reset(self) -> None:
-        self._import_seconds = 0.0
-        self._intervals: list[tuple[float, float]] = []
-        self._executables = 0
-        self._cache_hits = 0
 
     def find_spec(
         self,
@@ -64,19 +53,9 @@ class JaxWatch(importlib.abc.MetaPathFinder):
         if monitoring is None:  # something else of this name
             return
         self._jax = jax
-        monitoring.register_event_duration_secs_listener(self._on_duration)
-        monitoring.register_event_listener(self._on_event)
+        self._compilations.attach(jax, monitoring)
         # Looked up now: user code may rebind these names later.
         self._barrier, self._live_arrays = jax.effects_barrier, jax.live_arrays
-
-    def _on_duration(self, event: str, seconds: float, **_: object) -> None:
-        if event in _COMPILATION:
-            now = perf_counter()
-            self._intervals.append((now - seconds, now))
-            self._executables += event == _EXECUTABLE
-
-    def _on_event(self, event: str, **_: object) -> None:
-        self._cache_hits += event == _CACHE_HIT
 
     def settle(self) -> tuple[str, ...]:
         """Wait until the devices are done. Returns the names of those that hold live arrays.
@@ -94,14 +73,9 @@ class JaxWatch(importlib.abc.MetaPathFinder):
         return tuple(map(str, sorted(devices, key=lambda device: device.id)))
 
     def take(self) -> dict[str, Any]:
-        """The counts since the last call; overlapping compilation times are counted once."""
-        taken = {
-            "import_seconds": self._import_seconds,
-            "compile_seconds": _covered(self._intervals),
-            "executables": self._executables,
-            "cache_hits": self._cache_hits,
-        }
-        self._reset()
+        """What was seen since the last call."""
+        taken = {"import_seconds": self._import_seconds, **self._compilations.take()}
+        self._import_seconds = 0.0
         return taken
 
     def device_count(self) -> int | None:
@@ -135,7 +109,7 @@ class JaxWatch(importlib.abc.MetaPathFinder):
         if self._jax is None:
             return False
         # The function is private. Where it is gone, a compilation is the sign.
-        return bool(started()) if started is not None else self._executables > 0
+        return bool(started()) if started is not None else self._compilations.any
 
 
 class _TimedLoader(importlib.abc.Loader):
@@ -159,13 +133,3 @@ class _TimedLoader(importlib.abc.Loader):
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         """Whoever looks `jax` up without importing it finds what its own loader can do."""
         return getattr(self._loader, name)
-
-
-def _covered(intervals: list[tuple[float, float]]) -> float:
-    """Total length of the union of intervals: the traces of nested functions overlap."""
-    total = 0.0
-    reached = float("-inf")
-    for start, end in sorted(intervals):
-        total += max(0.0, end - max(start, reached))
-        reached = max(reached, end)
-    return total

@@ -8,29 +8,27 @@ import atexit
 import builtins
 import contextlib
 import importlib.machinery
-import itertools
 import linecache
 import os
 import sys
 import threading
 import types
 import warnings
-from collections.abc import Iterator, Sequence
 from time import perf_counter
-from typing import Any, NamedTuple, NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
-from . import failures, streams, units, wire
+from . import failures, program, streams, wire
+from .compilations import Compilations
+from .counters import Counter, can_count
 from .jaxwatch import JaxWatch
+from .program import Step
 
 _WARNINGS = 200  # records; a loop that warns must not fill the journal: the others are output
-_FUTURES = sum(
-    getattr(__import__("__future__"), name).compiler_flag
-    for name in __import__("__future__").all_feature_names
-)
-
 
 _HERE = os.path.dirname(__file__)
-_getpid = os.getpid  # looked up now: user code may replace it
+# Looked up now: user code may replace or delete them.
+_getpid = os.getpid
+_Exception = Exception
 
 
 def main(arguments: list[str]) -> None:
@@ -40,21 +38,6 @@ def main(arguments: list[str]) -> None:
 
 
 _OK = {"outcome": "ok", "kind": None, "reason": None, "error": None, "exited": False}
-
-
-class Step(NamedTuple):
-    """A unit that is ready to run.
-
-    `name` is its name in reports (None: it is left out), `warned` what compiling it warned of,
-    `expects` the type of exception that it must raise, `devices` how many its example needs.
-    """
-
-    name: str | None
-    unit: units.Unit
-    code: types.CodeType
-    warned: Sequence[warnings.WarningMessage]
-    expects: str | None
-    devices: int | None
 
 
 class Runner:
@@ -67,6 +50,8 @@ class Runner:
         self._leader = _getpid()
         self._warned = 0
         self._place = ("", 0)
+        self._counter = Counter(self._entered)
+        self._compilations = Compilations(self._documents, self._counter)
 
     def run(self) -> NoReturn:
         """Run every unit until one fails, then what was registered for the exit, and report."""
@@ -78,7 +63,7 @@ class Runner:
         warnings.showwarning = self._warn
         sys.excepthook = _show_exception
         self._main = _main_module()
-        self._jax = JaxWatch()
+        self._jax = JaxWatch(self._compilations)
         stopped = self._run_commands()
         self._flush()
         devices = self._jax.devices()  # before the exit handlers, which close JAX's backends
@@ -88,16 +73,36 @@ class Runner:
 
     def _run_commands(self) -> str | None:
         # Everything is compiled before anything runs, and so before user code can interfere.
-        programs = [(command, [*_steps(command)]) for command in self._commands]
+        codes = [it["code"] for command in self._commands for it in command["examples"]]
+        counter = self._counter if can_count(codes) else None
+        programs = [(command, self._compile(command, counter)) for command in self._commands]
+        steps = [step for _, steps in programs for step in steps]
+        functions = [{"unit": it.name, **f._asdict()} for it in steps for f in it.functions]
+        self._report({"record": "functions", "functions": functions if counter else None})
         for command, steps in programs:
             file = command["file"]
             self._main.__file__ = file
             sys.argv = [file]
-            linecache.cache[file] = _lines_of(command)
             for step in steps:
                 if step.name is not None and (stopped := self._run_step(step, file)) is not None:
                     return stopped
         return None
+
+    def _compile(self, command: dict[str, Any], counter: Counter | None) -> list[Step]:
+        lines = linecache.cache[command["file"]] = program.lines_of(command)
+        return [*program.steps(command, counter, lines)]
+
+    def _entered(self, number: int, frame: types.FrameType) -> None:
+        """Report a function that a unit enters for the first time, at once: it may not come back.
+
+        Where there is no room for that, or the example has taken Python apart, it stays untold.
+        """
+        try:
+            if _getpid() == self._leader:
+                self._writer.append({"record": "entered", "function": number}, leave=wire.RESERVE)
+        except _Exception:
+            return
+        self._compilations.first_entry(number, frame)
 
     def _run_step(self, step: Step, file: str) -> str | None:
         """Run one unit and report on it. Returns why the run stops, or None."""
@@ -109,6 +114,7 @@ class Runner:
             return None
         self._place = (file, step.unit.line)
         self._report({"record": "unit-started", "unit": step.name})
+        self._counter.restart()
         verdict = self._run_unit(step)
         self._report({"record": "unit-finished", "unit": step.name, **verdict})
         if verdict["outcome"] == "ok" and not verdict["exited"]:
@@ -218,38 +224,6 @@ def _show_exception(
     sys.__excepthook__(kind, error.with_traceback(trace), trace)
 
 
-def _steps(command: dict[str, Any]) -> Iterator[Step]:
-    """Compile the units of a command; its `__future__` imports hold for all that comes after."""
-    flags = 0
-    for example in command["examples"]:
-        place = units.Place(example["line"], example["prefixes"])
-        codes: list[types.CodeType] = []
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            _, found = units.parse(example["code"], command["file"], place)
-            for unit in found:
-                codes.append(_compile(unit.node, command["file"], flags, first=not codes))
-                flags |= codes[-1].co_flags & _FUTURES
-        warned = [[w for w in caught if _first_to_hold(w.lineno, found) is u] for u in found]
-        expected = [None] * (len(found) - 1) + [example["expects"]] * bool(found)
-        needed = itertools.repeat(example["devices"], len(found))
-        columns = (example["units"], found, codes, warned, expected, needed)
-        yield from itertools.starmap(Step, zip(*columns, strict=True))
-
-
-def _first_to_hold(line: int, found: Sequence[units.Unit]) -> units.Unit | None:
-    return next((unit for unit in found if unit.line <= line <= unit.end_line), None)
-
-
-def _compile(node: ast.stmt, file: str, flags: int, *, first: bool) -> types.CodeType:
-    future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
-    # Only at its beginning is a lone string the module's docstring.
-    guard = [] if first or future else [ast.Pass(lineno=node.lineno, col_offset=0)]
-    module = ast.Module([*guard, node], type_ignores=[])
-    code: types.CodeType = compile(module, file, "exec", flags=flags, dont_inherit=True)
-    return code
-
-
 class _MainSpec(importlib.machinery.ModuleSpec):
     """The spec of the examples' `__main__`, which no other process can import.
 
@@ -281,19 +255,3 @@ def _main_module() -> types.ModuleType:
     module.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = module
     return module
-
-
-def _lines_of(command: dict[str, Any]) -> tuple[int, None, list[str], str]:
-    """An entry for `linecache`: the Markdown file's lines, those that are not code left blank.
-
-    So `inspect` can parse it as Python, that of an indented fence as the body of an `if` that
-    stands where the fence begins. Without a modification time the entry is never thrown out.
-    """
-    lines: list[str] = []
-    for example in command["examples"]:
-        lines += ["\n"] * (example["line"] - 1 - len(lines))
-        if lines and any(example["prefixes"]):
-            lines[-1] = "if True:\n"
-        pairs = zip(units.lines_of(example["code"]), example["prefixes"], strict=False)
-        lines += [" " * prefix + line + "\n" for line, prefix in pairs]
-    return sum(map(len, lines)), None, lines, command["file"]

@@ -69,6 +69,7 @@ def _message(failure: Failure) -> Iterator[str]:
 def summary(unit: UnitResult) -> str:
     """One line for a unit in the list of `-v`."""
     times = f"{unit.seconds:.3f} s"
-    if unit.compile_seconds:
-        times += f", {unit.compile_seconds:.3f} s of it compiling {unit.executables} executables"
+    if unit.executables:
+        making = unit.trace_seconds + unit.lower_seconds + unit.compile_seconds
+        times += f", {making:.3f} s of it making {unit.executables} executables"
     return f"{unit.outcome:8} {unit.line}:{unit.column}  {one_line(times)}"

@@ -1,14 +1,17 @@
 """A run as lines of text: section titles, what examples printed, and one line of evidence."""
 
 from collections.abc import Iterator
+from pathlib import PurePath
 
 from cmdpack.plan import PlannedCommand
 from cmdpack.report import failures
 from cmdpack.result import (
     CommandStarted,
     Event,
+    Evidence,
     NoteAdded,
     OutputWritten,
+    Recompilation,
     RunFinished,
     RunRestarted,
     RunResult,
@@ -103,13 +106,71 @@ def evidence(result: RunResult) -> str:
         f"{result.outcome}: {result.command}: "
         f"{sections} of {len(result.sections)} sections, "
         f"{seen.units_ok} of {seen.units_total} units; "
-        f"{seen.executables} executables ({seen.cache_hits} from the cache); "
+        f"{_functions(seen)}{_executables(seen)}{_recompilations(seen)}{_costliest(seen)}; "
         f"{_devices(result)}; "
-        f"{times.total:.2f} s: import {times.imports:.2f}, compile {times.compile:.2f}, "
-        f"run {times.run:.2f}; "
+        f"{times.total:.2f} s: import {times.imports:.2f}, trace {times.trace:.2f}, "
+        f"lower {times.lower:.2f}, compile {times.compile:.2f}, run {times.run:.2f}; "
         f"{', '.join([*versions, f'Python {result.python.version}'])} "
         f"({result.python.executable}); sandbox {result.sandbox}"
     )
+
+
+def _functions(seen: Evidence) -> str:
+    if seen.functions_defined is None:
+        return "functions not available, "
+    if not seen.functions_defined:
+        return ""
+    defined = _count(seen.functions_defined, "function")
+    return f"exercised {seen.functions_executed} of {defined}, "
+
+
+def _executables(seen: Evidence) -> str:
+    return f"{_count(seen.executables, 'executable')} ({seen.cache_hits} from the cache)"
+
+
+def _recompilations(seen: Evidence) -> str:
+    """How many there were, and of the first where and why."""
+    if seen.recompilations is None:
+        return ", recompilations not available"
+    if not seen.recompilations:
+        return ""
+    first = seen.recompilations[0]
+    count = _count(len(seen.recompilations), "recompilation")
+    place = f"{PurePath(first.file).name}:{first.line}"
+    return f", {count}{', first' if len(seen.recompilations) > 1 else ''} at {place}: {why(first)}"
+
+
+def why(recompilation: Recompilation) -> str:
+    """What was new about a function that was compiled again."""
+    if not recompilation.differences:
+        return {
+            "placement": f"{recompilation.function} on other devices or another sharding",
+            "redefined": f"{recompilation.function} made anew, or other settings of JAX",
+        }.get(recompilation.cause, f"{recompilation.function}, reason not available")
+    first, *more = recompilation.differences
+    others = f" and {len(more)} more" if more else ""
+    return f"{first.now} after {first.before}{others}"
+
+
+def _costliest(seen: Evidence) -> str:
+    if seen.costliest is None or seen.costliest.estimate is None:
+        return ""
+    estimate = seen.costliest.estimate
+    moved = f", {_scaled(estimate.bytes_accessed)}B moved" if estimate.bytes_accessed else ""
+    return (
+        f"; costliest {seen.costliest.function}: {_scaled(estimate.flops or 0)}FLOP{moved} a call "
+        "(static estimate, loops counted once)"
+    )
+
+
+def _scaled(number: int) -> str:
+    """A number with a decimal prefix, to be followed by its unit."""
+    power = min(4, max(0, (len(str(number)) - 1) // 3))
+    return f"{number / 1000**power:.3g} {('', 'k', 'M', 'G', 'T')[power]}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _devices(result: RunResult) -> str:
