@@ -78,8 +78,9 @@ def started(unit: str) -> Record:
 
 def finished(unit: str, outcome: str = "ok", **facts: Any) -> Record:
     costs = {"seconds": 0.5, "import_seconds": 0.0, "compile_seconds": 0.25, "executables": 1}
+    costs |= {"trace_seconds": 0.0, "lower_seconds": 0.0}
     verdict = {"outcome": outcome, "kind": None, "reason": None, "error": None, "exited": False}
-    more = {"cache_hits": 0, "devices": ["cpu:0"]}
+    more = {"cache_hits": 0, "devices": ["cpu:0"], "functions_compiled": [], "compilations": []}
     return {"record": "unit-finished", "unit": unit, **verdict, **costs, **more, **facts}
 
 

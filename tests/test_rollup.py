@@ -85,7 +85,7 @@ def test_evidence_and_times_are_sums() -> None:
         unit("ok", seconds=2.0, compile_seconds=0.5, cache_hits=1, devices=("b", "c")),
         unit("failed", seconds=0.5, compile_seconds=1.5),
     ]
-    seen = rollup.evidence(units)
+    seen = rollup.evidence(units, None)
     assert (seen.units_ok, seen.units_total, seen.executables, seen.cache_hits) == (2, 3, 2, 1)
     assert seen.devices_used == ("a", "b", "c")
     times = rollup.timing(units, total=9.0, cpu=None)

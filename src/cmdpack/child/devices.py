@@ -1,4 +1,4 @@
-"""The devices that JAX finds in this Python: one line of JSON on standard output.
+"""The devices that JAX finds in this Python, as one line of JSON on standard output; their count.
 
 Starts JAX's backend, and so may take seconds, or end the process (a bad `XLA_FLAGS` does).
 """
@@ -19,6 +19,16 @@ def main(arguments: list[str]) -> None:
         out.write("\n")
     sys.stdout.flush()
     os._exit(0)
+
+
+def count() -> int | None:
+    """How many devices JAX has in this process, which starts it; None where it cannot start."""
+    try:
+        import jax  # noqa: PLC0415 - only for an example that cannot do without
+
+        return int(jax.device_count())
+    except Exception:
+        return None
 
 
 def _probe() -> dict[str, Any]:

@@ -78,18 +78,6 @@ class JaxWatch(importlib.abc.MetaPathFinder):
         self._import_seconds = 0.0
         return taken
 
-    def device_count(self) -> int | None:
-        """How many devices JAX has here; starts JAX, for an example that cannot do without.
-
-        None where it cannot start: the example will meet the same error, and report it.
-        """
-        try:
-            import jax  # noqa: PLC0415 - see above
-
-            return int(jax.device_count())
-        except Exception:
-            return None
-
     def devices(self) -> dict[str, Any]:
         """The platform and the devices of a backend that has been started, else nothing."""
         if not self._backend_started():

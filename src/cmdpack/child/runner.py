@@ -17,7 +17,7 @@ import warnings
 from time import perf_counter
 from typing import Any, NoReturn, TextIO
 
-from . import failures, program, streams, wire
+from . import devices, failures, program, streams, wire
 from .compilations import Compilations
 from .counters import Counter, can_count
 from .jaxwatch import JaxWatch
@@ -66,9 +66,9 @@ class Runner:
         self._jax = JaxWatch(self._compilations)
         stopped = self._run_commands()
         self._flush()
-        devices = self._jax.devices()  # before the exit handlers, which close JAX's backends
+        found = self._jax.devices()  # before the exit handlers, which close JAX's backends
         self._wind_down()
-        self._report({"record": "closing", "stopped": stopped, **devices})
+        self._report({"record": "closing", "stopped": stopped, **found})
         os._exit(0)
 
     def _run_commands(self) -> str | None:
@@ -106,7 +106,7 @@ class Runner:
 
     def _run_step(self, step: Step, file: str) -> str | None:
         """Run one unit and report on it. Returns why the run stops, or None."""
-        count = self._jax.device_count() if step.devices else None
+        count = devices.count() if step.devices else None
         if step.devices is not None and count is not None and count < step.devices:
             needs = f"device missing: needs {step.devices}, there are {count}"
             reason = f"{needs}; --emulate {step.devices} makes them"
@@ -123,14 +123,14 @@ class Runner:
 
     def _run_unit(self, step: Step) -> dict[str, Any]:
         error: BaseException | None = None
-        devices: tuple[str, ...] = ()
+        used: tuple[str, ...] = ()
         start = perf_counter()
         try:
             for found in step.warned:
                 place = (found.filename, found.lineno)
                 warnings.warn_explicit(found.message, found.category, *place)
             exec(step.code, self._main.__dict__)
-            devices = self._jax.settle()
+            used = self._jax.settle()
         except BaseException as raised:
             if _getpid() != self._leader:
                 raise  # a forked child ends as it would have without us, with its own status
@@ -141,7 +141,7 @@ class Runner:
         if isinstance(step.unit.node, (ast.Import, ast.ImportFrom)):
             taken["import_seconds"] = seconds
         verdict = self._verdict(error, step.expects)
-        return {**_OK, **verdict, "seconds": seconds, **taken, "devices": devices}
+        return {**_OK, **verdict, "seconds": seconds, **taken, "devices": used}
 
     def _verdict(self, error: BaseException | None, expects: str | None) -> dict[str, Any]:
         """How a unit that ended with `error` differs from `_OK`."""
