@@ -6,6 +6,15 @@ from typing import Any
 import pytest
 
 from cmdpack.account import Account
+from cmdpack.events import (
+    Event,
+    NoteAdded,
+    OutputWritten,
+    SectionFinished,
+    SectionStarted,
+    UnitFinished,
+    WarningRaised,
+)
 from cmdpack.nouns import Span
 from cmdpack.plan import (
     Arguments,
@@ -18,18 +27,7 @@ from cmdpack.plan import (
     PlannedUnit,
     PythonFacts,
 )
-from cmdpack.result import (
-    Ending,
-    Event,
-    Leftover,
-    NoteAdded,
-    OutputWritten,
-    RunResult,
-    SectionFinished,
-    SectionStarted,
-    UnitFinished,
-    WarningRaised,
-)
+from cmdpack.result import Ending, Leftover, RunResult
 from cmdpack.supervision import Ended
 
 UNITS = ("c:1:1", "c:2:1", "c:3:1")

@@ -7,12 +7,12 @@ import pytest
 
 from cmdpack import run
 from cmdpack.errors import ContentError, ResolutionError, SandboxError, UsageError
+from cmdpack.events import NoteAdded, RunFinished, RunStarted
 from cmdpack.hookspecs import EngineSpec
 from cmdpack.plan import Plan
 from cmdpack.planner import Wishes
 from cmdpack.plugins import Plugin, build_manager
 from cmdpack.registry import Registry, load_registry
-from cmdpack.result import NoteAdded, RunFinished, RunStarted
 from cmdpack.run import Request
 from cmdpack.supervision import Control
 

@@ -23,7 +23,8 @@ from pydantic import TypeAdapter
 from cmdpack import errors
 from cmdpack.cli.app import VERBS
 from cmdpack.diagnostics import CODES
-from cmdpack.result import Event, RunResult
+from cmdpack.events import Event
+from cmdpack.result import RunResult
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMAS = {

@@ -12,30 +12,32 @@ from cmdpack import rollup
 from cmdpack.advice import Circumstances, advise
 from cmdpack.child import wire
 from cmdpack.child.streams import LIMIT
+from cmdpack.events import (
+    CommandStarted,
+    Event,
+    NoteAdded,
+    OutputWritten,
+    SectionFinished,
+    SectionStarted,
+    UnitFinished,
+    UnitStarted,
+    WarningRaised,
+)
 from cmdpack.exercised import Exercised
 from cmdpack.plan import Note, Plan, PlannedSection
 from cmdpack.planner import fallback_notes
 from cmdpack.result import (
-    CommandStarted,
     Device,
     Ending,
-    Event,
     Failure,
     Leftover,
-    NoteAdded,
     Outcome,
-    OutputWritten,
     Printed,
     RunResult,
-    SectionFinished,
     SectionResult,
-    SectionStarted,
     Stream,
-    UnitFinished,
     UnitResult,
-    UnitStarted,
     Warned,
-    WarningRaised,
 )
 from cmdpack.rollup import Located
 from cmdpack.supervision import Ended

@@ -1,15 +1,13 @@
-"""What a run emits as it goes (`Event`) and what it comes to (`RunResult`): one schema.
+"""What a run comes to, as data: `RunResult`, and the verdicts that it is made of.
 
 All times are in seconds. Wherever something belongs to a command, `command` is the `id` of a
 `PlannedCommand`.
 """
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from cmdpack.nouns import Noun, Span
-from cmdpack.plan import Arguments, Note, Plan, PythonFacts, SandboxLevel, Trust
+from cmdpack.plan import Arguments, Note, PythonFacts, SandboxLevel, Trust
 
 Outcome = Literal[
     "ok",
@@ -306,86 +304,3 @@ class RunResult(Noun):
     ending: Ending
     leftovers: tuple[Leftover, ...] = ()
     notes: tuple[Note, ...] = ()
-
-
-class RunStarted(Noun):
-    event: Literal["run-started"] = "run-started"
-    plan: Plan
-
-
-class CommandStarted(Noun):
-    event: Literal["command-started"] = "command-started"
-    command: str
-    pack: str
-    role: Literal["dependency", "target"]
-
-
-class SectionStarted(Noun):
-    event: Literal["section-started"] = "section-started"
-    command: str
-    section: str
-    title: str
-
-
-class UnitStarted(Noun):
-    event: Literal["unit-started"] = "unit-started"
-    command: str
-    unit: str
-
-
-class OutputWritten(Noun):
-    event: Literal["output"] = "output"
-    command: str
-    unit: str | None
-    stream: Stream
-    text: str
-
-
-class WarningRaised(Noun):
-    event: Literal["warning"] = "warning"
-    command: str
-    unit: str | None
-    warning: Warned
-
-
-class UnitFinished(Noun):
-    event: Literal["unit-finished"] = "unit-finished"
-    result: UnitResult
-
-
-class SectionFinished(Noun):
-    event: Literal["section-finished"] = "section-finished"
-    result: SectionResult
-
-
-class RunRestarted(Noun):
-    """Everything since `RunStarted` is void: the run begins again."""
-
-    event: Literal["run-restarted"] = "run-restarted"
-    reason: str
-
-
-class NoteAdded(Noun):
-    event: Literal["note"] = "note"
-    note: Note
-
-
-class RunFinished(Noun):
-    event: Literal["run-finished"] = "run-finished"
-    result: RunResult
-
-
-Event = Annotated[
-    RunStarted
-    | CommandStarted
-    | SectionStarted
-    | UnitStarted
-    | OutputWritten
-    | WarningRaised
-    | UnitFinished
-    | SectionFinished
-    | RunRestarted
-    | NoteAdded
-    | RunFinished,
-    Field(discriminator="event"),
-]

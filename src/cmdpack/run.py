@@ -9,11 +9,11 @@ from cmdpack.arguments import read_arguments
 from cmdpack.dependencies import chain
 from cmdpack.engines.base import Engine
 from cmdpack.errors import ResolutionError, UsageError
+from cmdpack.events import Event
 from cmdpack.plan import Command, Note, Plan
 from cmdpack.planner import Wishes
 from cmdpack.plugins import Plugins
 from cmdpack.registry import Registry
-from cmdpack.result import Event
 from cmdpack.spec import Key
 from cmdpack.supervision import Control
 

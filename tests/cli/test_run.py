@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
+from cmdpack.events import Event
 from cmdpack.plan import Plan
-from cmdpack.result import Event, RunResult
+from cmdpack.result import RunResult
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 Write = Callable[..., Path]

@@ -11,10 +11,11 @@ import psutil
 import pytest
 
 from cmdpack import run
+from cmdpack.events import Event, RunFinished
 from cmdpack.planner import Wishes
 from cmdpack.plugins import build_manager
 from cmdpack.registry import load_registry
-from cmdpack.result import Event, RunFinished, RunResult, UnitResult
+from cmdpack.result import RunResult, UnitResult
 from cmdpack.supervision import Control
 
 MARK = "CMDPACK_TEST_MARK"

@@ -4,15 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from cmdpack.engines.base import rejudged
+from cmdpack.events import NoteAdded, RunFinished, RunRestarted, SectionFinished, UnitFinished
 from cmdpack.plan import Note
-from cmdpack.result import (
-    NoteAdded,
-    RunFinished,
-    RunRestarted,
-    SectionFinished,
-    UnitFinished,
-    UnitResult,
-)
+from cmdpack.result import UnitResult
 
 RunCode = Callable[..., Any]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cmdpack.result import (
+from cmdpack.events import (
     CommandStarted,
     OutputWritten,
     RunFinished,

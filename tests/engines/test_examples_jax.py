@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cmdpack.result import RunRestarted, WarningRaised
+from cmdpack.events import RunRestarted, WarningRaised
 
 Run = Callable[..., Any]
 Document = Callable[..., Path]

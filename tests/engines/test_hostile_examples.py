@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from cmdpack.result import Event, OutputWritten, UnitStarted
+from cmdpack.events import Event, OutputWritten, UnitStarted
 from cmdpack.supervision import Control
 
 Run = Callable[..., Any]

@@ -4,18 +4,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from cmdpack.events import Event, RunFinished, RunRestarted, RunStarted, UnitFinished
 from cmdpack.plan import Plan
 from cmdpack.report import live
 from cmdpack.report.text import TextReport
-from cmdpack.result import (
-    Event,
-    RunFinished,
-    RunRestarted,
-    RunResult,
-    RunStarted,
-    UnitFinished,
-    UnitResult,
-)
+from cmdpack.result import RunResult, UnitResult
 
 
 @pytest.fixture

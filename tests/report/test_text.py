@@ -2,26 +2,21 @@ from collections.abc import Callable
 
 import pytest
 
-from cmdpack.plan import Note, Plan
-from cmdpack.report.text import TextReport, evidence
-from cmdpack.result import (
+from cmdpack.events import (
     CommandStarted,
-    Device,
     Event,
-    Evidence,
     NoteAdded,
     OutputWritten,
     RunFinished,
     RunRestarted,
-    RunResult,
     RunStarted,
     SectionStarted,
-    Timing,
     UnitFinished,
-    UnitResult,
-    Warned,
     WarningRaised,
 )
+from cmdpack.plan import Note, Plan
+from cmdpack.report.text import TextReport, evidence
+from cmdpack.result import Device, Evidence, RunResult, Timing, UnitResult, Warned
 
 Make = Callable[..., UnitResult]
 
@@ -81,7 +76,7 @@ def test_verbose_tells_of_every_unit(unit: Make) -> None:
     result = unit(seconds=1.5, compile_seconds=0.25, executables=2)
     assert shown(UnitFinished(result=result)) == []
     assert shown(UnitFinished(result=result), verbose=True) == [
-        "    ok       3:1  1.500 s, 0.250 s of it compiling 2 executables"
+        "    ok       3:1  1.500 s, 0.250 s of it making 2 executables"
     ]
 
 
@@ -111,11 +106,11 @@ CPUS = tuple(Device(id=number, platform="cpu", kind="cpu") for number in range(8
         ),
         (
             {"evidence": Evidence(units_ok=3, units_total=4, executables=5, cache_hits=2)},
-            "3 of 4 units; 5 executables (2 from the cache); ",
+            "3 of 4 units; functions not available, 5 executables (2 from the cache), ",
         ),
         (
-            {"timing": Timing(total=9.0, imports=1.0, compile=2.25, run=0.5)},
-            "; 9.00 s: import 1.00, compile 2.25, run 0.50; ",
+            {"timing": Timing(total=9.0, imports=1.0, trace=0.5, compile=2.25, run=0.5)},
+            "; 9.00 s: import 1.00, trace 0.50, lower 0.00, compile 2.25, run 0.50; ",
         ),
         ({}, "; jax 0.10.2, jaxlib 0.10.2, Python 3.12.1 (/env/bin/python); sandbox off"),
     ],

@@ -10,16 +10,9 @@ from pathlib import Path
 import pytest
 
 from cmdpack.engines.base import Control
+from cmdpack.events import Event, NoteAdded, RunFinished, RunRestarted, RunStarted, UnitFinished
 from cmdpack.plan import Plan
-from cmdpack.result import (
-    Event,
-    NoteAdded,
-    RunFinished,
-    RunRestarted,
-    RunResult,
-    RunStarted,
-    UnitFinished,
-)
+from cmdpack.result import RunResult
 from cmdpack_repeat.engine import RepeatEngine
 
 Planned = Callable[..., Plan]

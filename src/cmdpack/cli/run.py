@@ -16,10 +16,11 @@ from cmdpack import planner, run
 from cmdpack.cli.output import JsonOption, PackOption, write
 from cmdpack.cli.running import EmulateOption, PlatformOption, PythonOption
 from cmdpack.errors import ExitCode, UsageError
+from cmdpack.events import Event, RunFinished
 from cmdpack.plan import Plan
 from cmdpack.plugins import build_manager
 from cmdpack.registry import load_registry
-from cmdpack.result import Event, RunFinished, RunResult
+from cmdpack.result import RunResult
 from cmdpack.supervision import Control
 
 CONTEXT_SETTINGS = {"allow_interspersed_args": False}

@@ -4,15 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from cmdpack import rollup
+from cmdpack.events import Event, RunFinished, RunRestarted, SectionFinished, UnitFinished
 from cmdpack.plan import Plan
-from cmdpack.result import (
-    Event,
-    RunFinished,
-    RunRestarted,
-    SectionFinished,
-    UnitFinished,
-    UnitResult,
-)
+from cmdpack.result import UnitResult
 from cmdpack.supervision import Control
 
 __all__ = ["Control", "Engine", "rejudged"]

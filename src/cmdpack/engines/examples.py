@@ -8,8 +8,8 @@ from typing import Any
 from cmdpack import caches
 from cmdpack.account import Account
 from cmdpack.child import wire
+from cmdpack.events import Event, RunFinished, RunRestarted, RunStarted
 from cmdpack.plan import CompileCache, Note, Plan, PlannedCommand
-from cmdpack.result import Event, RunFinished, RunRestarted, RunStarted
 from cmdpack.supervision import Control, Ended, Native, Recorded, Supervision
 
 _RETRIED = {"SIGSEGV", "SIGBUS", "SIGILL", "SIGABRT", "SIGFPE"}

@@ -13,8 +13,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from cmdpack.events import Event, RunRestarted, RunStarted, SectionStarted, UnitFinished
 from cmdpack.report.text import TextReport
-from cmdpack.result import Event, RunRestarted, RunStarted, SectionStarted, UnitFinished
 from cmdpack.terminal import one_line, printable
 
 _STYLES = {"ok:": "green", "failed:": "red", "note:": "yellow"}

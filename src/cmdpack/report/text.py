@@ -3,24 +3,21 @@
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from cmdpack.plan import PlannedCommand
-from cmdpack.report import failures
-from cmdpack.result import (
+from cmdpack.events import (
     CommandStarted,
     Event,
-    Evidence,
     NoteAdded,
     OutputWritten,
-    Recompilation,
     RunFinished,
     RunRestarted,
-    RunResult,
     RunStarted,
     SectionStarted,
     UnitFinished,
-    UnitResult,
     WarningRaised,
 )
+from cmdpack.plan import PlannedCommand
+from cmdpack.report import failures
+from cmdpack.result import Evidence, Recompilation, RunResult, UnitResult
 from cmdpack.terminal import one_line, printable
 
 _INDENT = "    "

@@ -6,8 +6,9 @@ from time import monotonic
 
 from cmdpack.engines.base import Control, rejudged
 from cmdpack.engines.examples import ExamplesEngine
+from cmdpack.events import Event, NoteAdded, RunFinished, RunRestarted, RunStarted
 from cmdpack.plan import CompileCache, Note, Plan
-from cmdpack.result import Event, NoteAdded, RunFinished, RunRestarted, RunResult, RunStarted
+from cmdpack.result import RunResult
 from cmdpack_repeat.compare import Comparison, is_found
 
 _RUNS = 2
