@@ -87,7 +87,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter a flag
     if plan:
         _write_plan(planned, as_json=json)
         return ExitCode.OK
-    gc.enable()  # off since the start: a run may be long
+    gc.freeze()  # what the start has made stays, and need not be looked through again
+    gc.enable()  # off until now; a run may be long
     with _cancelled_by_interrupt() as control:
         happening = run.execute(plugins, planned, control)
         if not json:
