@@ -4,7 +4,7 @@ The siblings are loaded as the private package `_cmdpack`, without a change to `
 """
 
 import importlib
-import pathlib
+import os
 import sys
 import types
 
@@ -12,7 +12,7 @@ import types
 def main() -> None:
     """Load the module that is named like the role, and hand over to its `main(arguments)`."""
     package = types.ModuleType("_cmdpack")
-    package.__path__ = [str(pathlib.Path(__file__).resolve().parent)]
+    package.__path__ = [os.path.dirname(os.path.realpath(__file__))]  # pathlib costs 10 ms
     sys.modules[package.__name__] = package
     role, *arguments = sys.argv[1:]
     importlib.import_module(f"{package.__name__}.{role}").main(arguments)
