@@ -6,6 +6,7 @@ cmdpack ── lifeline, orders ──> supervisor ── starts, ends ──> r
 
 import codecs
 import contextlib
+import functools
 import json
 import os
 import selectors
@@ -190,11 +191,20 @@ class Supervision:
         self._supervisor.send_signal(signal.SIGCONT)
 
     def _hurry(self) -> None:
-        """Wake a supervisor that is overdue; one that is kept from its work is killed."""
+        """Wake a supervisor that is overdue; one that does not come round is killed.
+
+        User code that keeps stopping its supervisor is ended first. Were the supervisor killed
+        over its head, this process would become its parent, and be the next that it stops.
+        """
         late = monotonic() - self._overdue
+        if late <= 0:
+            return
+        if late > _PATIENCE or processes.is_stopped(self._supervisor.pid):
+            below = functools.partial(processes.descendants, self._supervisor.pid)
+            processes.end_all(below, lambda: None)
         if late > _PATIENCE:
             self._supervisor.kill()
-        elif late > 0:
+        else:
             self._wake()
 
     def _order(self, words: str) -> None:

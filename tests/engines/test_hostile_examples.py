@@ -468,10 +468,26 @@ def test_what_a_killed_supervisor_leaves_behind_is_ended(
     assert processes() == []
 
 
-def test_a_supervisor_that_is_stopped_again_and_again_still_ends_the_run(run_code: Run) -> None:
-    code = "import os, signal\nwhile True:\n    os.kill(os.getppid(), signal.SIGSTOP)"
-    ran = run_code(code, timeout=1.0)
-    assert ran.result.outcome in {"timeout", "crashed"}
+@pytest.mark.parametrize("processes_of_it", [1, 4])
+def test_a_supervisor_that_is_stopped_again_and_again_still_ends_the_run(
+    run_code: Run, processes: Processes, processes_of_it: int
+) -> None:
+    start = time.monotonic()
+    ran = run_code(
+        f"""
+        import os, signal
+        supervisor = os.getppid()
+        for _ in range({processes_of_it - 1}):
+            os.fork()
+        while True:  # whoever is the parent: were the supervisor gone, it would be cmdpack
+            os.kill(os.getppid(), signal.SIGSTOP)
+            os.kill(supervisor, signal.SIGSTOP)
+        """,
+        timeout=1.0,
+    )
+    assert time.monotonic() - start < 8.0
+    assert ran.result.outcome == "timeout"
+    assert processes() == []
 
 
 def test_a_forked_child_fails_in_its_own_words(run_code: Run) -> None:

@@ -75,6 +75,12 @@ def _environment(process: Process) -> bytes:
     return b""
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether a process has been stopped by a signal and does not run."""
+    process = _read(str(pid))
+    return process is not None and process.state in "Tt"
+
+
 def name_of(process: Process) -> str:
     """The command line of `process`, or its short name in brackets."""
     for file, form in (("cmdline", "{}"), ("comm", "[{}]")):

@@ -102,9 +102,14 @@ class _Watch:
             if self._waker in ready:
                 os.read(self._waker, 4096)
             if self._ended():
-                return "exit"
+                return "deadline" if self._killed_when_late() else "exit"
             if 0 in ready and (reason := self._obey()) is not None:
                 return reason
+
+    def _killed_when_late(self) -> bool:
+        """Whether the runner was killed for the deadline, while this process was kept stopped."""
+        late = time.monotonic() >= self._deadline
+        return late and self.ending["signal"] == signal.SIGKILL.name
 
     def _obey(self) -> str | None:
         received = os.read(0, 4096)
