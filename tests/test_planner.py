@@ -2,6 +2,7 @@ import pytest
 
 from cmdpack import planner
 from cmdpack.child import units
+from cmdpack.codefacts import CodeFacts, UnitFacts
 from cmdpack.errors import ContentError, SandboxError, UnavailableError, UsageError
 from cmdpack.parse import parse_command
 from cmdpack.plan import (
@@ -15,7 +16,7 @@ from cmdpack.plan import (
     Trust,
     identities,
 )
-from cmdpack.planner import CodeFacts, UnitFacts, Wishes
+from cmdpack.planner import Wishes
 
 HEAD = "---\ntitle: T\n---\n\n# T\n\n"
 FENCE = "```python\nx = 1\nprint(x)\n```\n"

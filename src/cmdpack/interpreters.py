@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from cmdpack import children
+from cmdpack.codefacts import CodeFacts
 from cmdpack.errors import CmdpackError, InputError, UsageError
 from cmdpack.nouns import Noun
 from cmdpack.plan import Command, PythonFacts
-from cmdpack.planner import CodeFacts, example_key, planned_path
+from cmdpack.planner import example_key, planned_path
 
 _ANSWER_SECONDS = 60.0
 _OLDEST = (3, 11)

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from cmdpack.codefacts import CodeFacts
 from cmdpack.diagnostics import Diagnostic
 from cmdpack.errors import ContentError, SandboxError, UnavailableError, UsageError
-from cmdpack.nouns import Noun, Span
+from cmdpack.nouns import Span
 from cmdpack.plan import (
     Arguments,
     Chain,
@@ -32,42 +33,17 @@ _GPUS = ("cuda", "rocm")
 _EXTRAS = {"cuda": "jax[cuda13]", "rocm": "jax[rocm7-local]", "tpu": "jax[tpu]"}
 
 
-class UnitFacts(Noun):
-    """Where a unit stands in its file."""
-
-    line: int
-    column: int
-    end_line: int
-    end_column: int
-
-
-class CodeError(Noun):
-    """Why an example is not Python, and where."""
-
-    message: str
-    line: int
-    column: int | None
-
-
-class CodeFacts(Noun):
-    """What a Python sees in one example: its units and imports, or why it is no Python.
-
-    `missing` are the packages that the example requires and this Python does not have.
-    """
-
-    units: tuple[UnitFacts, ...] = ()
-    imports: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    error: CodeError | None = None
-
-
 class Wishes(NamedTuple):
-    """What the user asked of the runner; times in seconds."""
+    """What the user asked of the runner; times in seconds.
+
+    Where nothing is said of `keep_going`, the trust of the run decides.
+    """
 
     platform: str | None = None
     emulate: int | None = None
     timeout: float = DEFAULT_TIMEOUT
     sandbox: str = "auto"
+    keep_going: bool | None = None
 
 
 def planned_path(command: Command) -> str:
@@ -199,11 +175,20 @@ def make_plan(  # noqa: PLR0913 - a plan holds everything that a run depends on
         platform=wishes.platform,
         emulate=wishes.emulate,
         timeout=wishes.timeout,
+        keep_going=_keep_going(wishes, trust),
         trust=trust,
         cache=cache,
         environment=dict(environment),
         notes=(*_content_notes(chain.commands), *_notes(target, arguments), *notes),
     )
+
+
+def _keep_going(wishes: Wishes, trust: Trust) -> bool:
+    """Whether to go on after a failure: with unprotected code of others only where told to.
+
+    A check that failed must not be followed by what it was to keep from happening.
+    """
+    return trust == "built-in" if wishes.keep_going is None else wishes.keep_going
 
 
 def _planned(command: Command, chain: Chain, code: Mapping[str, CodeFacts]) -> PlannedCommand:
@@ -259,7 +244,12 @@ def _units(command: str, facts: CodeFacts, sections: Sequence[Section]) -> Itera
         )
         yield PlannedUnit(
             id=f"{command}:{unit.line}:{unit.column}",
-            span=Span(**unit.model_dump()),
+            span=Span(
+                line=unit.line,
+                column=unit.column,
+                end_line=unit.end_line,
+                end_column=unit.end_column,
+            ),
             section=section.id,
             left_out=missing,
         )
