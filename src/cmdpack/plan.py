@@ -160,6 +160,8 @@ class Plan(Noun):
     """Everything that a run depends on. Times are in seconds.
 
     `command` is the id of the command that was asked for, the last of `commands`.
+    With `keep_going` the run goes on after a unit that failed, with all that does not need it;
+    without, it stops there.
     `environment` are the variables that decide what JAX does: those that the run sets, and the
     user's own that the run keeps.
     """
@@ -172,6 +174,7 @@ class Plan(Noun):
     platform: str | None = None
     emulate: int | None = None
     timeout: float
+    keep_going: bool = False
     sandbox: SandboxLevel = "off"
     trust: Trust
     cache: CompileCache

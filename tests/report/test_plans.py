@@ -12,6 +12,7 @@ def test_everything_that_a_run_would_depend_on_is_shown(plan: Plan) -> None:
         "engine         examples",
         "trust          user code, sandbox off",
         "timeout        600 s",
+        "at a failure   the run stops",
         "compile cache  /cache/one",
         "environment    XLA_FLAGS=--xla_a=1",
         "1. one (asked for) pack/one.md",
@@ -22,8 +23,9 @@ def test_everything_that_a_run_would_depend_on_is_shown(plan: Plan) -> None:
 
 def test_what_was_chosen_is_shown(plan: Plan) -> None:
     none = CompileCache(directory=None, reason="--fresh")
-    chosen = plan.model_copy(update={"emulate": 8, "cache": none})
+    chosen = plan.model_copy(update={"emulate": 8, "cache": none, "keep_going": True})
     text = "\n".join(plans.lines(chosen))
+    assert "\nat a failure   what does not need it still runs\n" in text
     assert "\nplatform       8 emulated CPU devices\n" in text
     assert "\ncompile cache  none: --fresh\n" in text
     bare = plan.python.model_copy(update={"versions": {}})

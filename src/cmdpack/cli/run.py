@@ -56,6 +56,12 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter a flag
     timeout: Annotated[
         float, typer.Option(help="Seconds until the run is ended.", metavar="S", min=0.1, max=1e6)
     ] = planner.DEFAULT_TIMEOUT,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="After a failure, run what does not need it.")
+    ] = False,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first failure.")
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Use no compile cache.")] = False,
     sandbox: Annotated[
         Sandbox, typer.Option(help="off: run code that is of no installed pack, unprotected.")
@@ -73,11 +79,19 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter a flag
         raise UsageError(
             "--events goes with neither --json nor --plan: each is an output of its own"
         )
+    if keep_going and fail_fast:
+        raise UsageError("--keep-going and --fail-fast contradict each other")
     plugins = build_manager()
     request = run.Request(
         word=name,
         tokens=arguments or (),
-        wishes=planner.Wishes(platform, emulate, timeout, sandbox),
+        wishes=planner.Wishes(
+            platform,
+            emulate,
+            timeout,
+            sandbox,
+            True if keep_going else False if fail_fast else None,
+        ),
         python=python,
         fresh=fresh,
         runner_flags=[*_flags(context)],

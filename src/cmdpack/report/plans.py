@@ -26,6 +26,8 @@ def _circumstances(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "engine", plan.engine
     yield "trust", f"{plan.trust} code, sandbox {plan.sandbox}"
     yield "timeout", f"{plan.timeout:g} s"
+    going_on = "what does not need it still runs" if plan.keep_going else "the run stops"
+    yield "at a failure", going_on
     yield "compile cache", plan.cache.directory or f"none: {plan.cache.reason}"
     for name, value in sorted(plan.environment.items()):
         yield "environment", f"{name}={value}"
