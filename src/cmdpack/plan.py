@@ -147,11 +147,26 @@ class CompileCache(Noun):
     disabled: bool = False
 
 
+class Recordings(Noun):
+    """Folders, absolute, that the run is to fill: with a profiler's trace, with XLA's programs."""
+
+    trace: str | None = None
+    hlo: str | None = None
+
+
 class Note(Noun):
     """One sentence about the run as a whole."""
 
     code: Literal[
-        "cache", "content", "device", "engine", "leftover", "not-clean", "plugin", "selection"
+        "cache",
+        "content",
+        "device",
+        "engine",
+        "leftover",
+        "not-clean",
+        "plugin",
+        "recording",
+        "selection",
     ]
     message: str
 
@@ -178,6 +193,7 @@ class Plan(Noun):
     sandbox: SandboxLevel = "off"
     trust: Trust
     cache: CompileCache
+    recordings: Recordings = Recordings()
     environment: dict[str, str] = Field(default_factory=dict)
     notes: tuple[Note, ...] = ()
 

@@ -20,6 +20,7 @@ from cmdpack.plan import (
     PlannedSection,
     PlannedUnit,
     PythonFacts,
+    Recordings,
     Trust,
     identities,
 )
@@ -29,6 +30,7 @@ from cmdpack.spec import CommandSpec, Example, Section
 DEFAULT_TIMEOUT = 600.0
 _TRUST: tuple[Trust, ...] = ("user", "plugin", "built-in")  # from the lowest
 _CUT_SHORT = {"MD001"}  # readable, but what would run may be half of what its author wrote
+_NOTHING = Recordings()
 _GPUS = ("cuda", "rocm")
 _EXTRAS = {"cuda": "jax[cuda13]", "rocm": "jax[rocm7-local]", "tpu": "jax[tpu]"}
 
@@ -44,6 +46,8 @@ class Wishes(NamedTuple):
     timeout: float = DEFAULT_TIMEOUT
     sandbox: str = "auto"
     keep_going: bool | None = None
+    trace: str | None = None
+    dump_hlo: str | None = None
 
 
 def planned_path(command: Command) -> str:
@@ -152,6 +156,7 @@ def make_plan(  # noqa: PLR0913 - a plan holds everything that a run depends on
     trust: Trust,
     cache: CompileCache,
     environment: Mapping[str, str],
+    recordings: Recordings = _NOTHING,
     notes: Sequence[Note] = (),
 ) -> Plan:
     """Plan to run the commands of `chain`; `code` holds the facts of each by its `example_key`.
@@ -178,6 +183,7 @@ def make_plan(  # noqa: PLR0913 - a plan holds everything that a run depends on
         keep_going=_keep_going(wishes, trust),
         trust=trust,
         cache=cache,
+        recordings=recordings,
         environment=dict(environment),
         notes=(*_content_notes(chain.commands), *_notes(target, arguments), *notes),
     )

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, cast
 
-from cmdpack import caches, interpreters, planner
+from cmdpack import caches, interpreters, planner, recordings
 from cmdpack.arguments import read_arguments
 from cmdpack.dependencies import chain
 from cmdpack.engines.base import Engine
@@ -54,6 +54,7 @@ def prepare(plugins: Plugins, registry: Registry, request: Request) -> Plan:
     commands = linked.commands
     _require_engine(plugins, commands)
     trust = planner.admit(commands, request.wishes.sandbox)
+    recorded = recordings.planned(request.wishes)
     own = {name: value for name, value in os.environ.items() if name.startswith(_JAX_PREFIXES)}
     files = [(f"the path of {it.spec.name}", planner.planned_path(it)) for it in commands]
     _require_utf8([*files, *own.items()])
@@ -61,6 +62,7 @@ def prepare(plugins: Plugins, registry: Registry, request: Request) -> Plan:
     if not has_jax:
         planner.require_jax(commands, python, code)
     environment = {**own, **planner.platform_variables(request.wishes, python)}
+    environment |= recordings.variables(recorded, environment)
     jaxlib = python.versions.get("jaxlib")
     cache = caches.compile_cache(command.pack, jaxlib, environment, fresh=request.fresh)
     return planner.make_plan(
@@ -70,8 +72,9 @@ def prepare(plugins: Plugins, registry: Registry, request: Request) -> Plan:
         code=code,
         wishes=request.wishes,
         trust=trust,
-        cache=cache,
+        cache=recordings.without_cache(recorded, cache),
         environment=environment,
+        recordings=recorded,
         notes=[
             *planner.device_notes(python, environment, nvidia=interpreters.shows_nvidia()),
             *(Note(code="plugin", message=str(found)) for found in registry.diagnostics),

@@ -13,14 +13,16 @@ from time import perf_counter
 from typing import Any
 
 from .compilations import Compilations
+from .trace import Trace
 
 
 class JaxWatch(importlib.abc.MetaPathFinder):
     """Counts and times for one unit after another: `take` returns them and starts afresh."""
 
-    def __init__(self, compilations: Compilations) -> None:
+    def __init__(self, compilations: Compilations, trace: Trace | None = None) -> None:
         self._jax: Any = None
         self._compilations = compilations
+        self._trace = trace or Trace(None)
         self._import_seconds = 0.0
         if "jax" in sys.modules:
             self.attach(sys.modules["jax"], 0.0)
@@ -54,6 +56,7 @@ class JaxWatch(importlib.abc.MetaPathFinder):
             return
         self._jax = jax
         self._compilations.attach(jax, monitoring)
+        self._trace.attach(jax)
         # Looked up now: user code may rebind these names later.
         self._barrier, self._live_arrays = jax.effects_barrier, jax.live_arrays
 

@@ -22,6 +22,7 @@ from .compilations import Compilations
 from .counters import Counter, can_count
 from .jaxwatch import JaxWatch
 from .program import Step
+from .trace import Trace
 
 _WARNINGS = 200  # records; a loop that warns must not fill the journal: the others are output
 
@@ -52,6 +53,7 @@ class Runner:
         self._place = ("", 0)
         self._counter = Counter(self._entered)
         self._compilations = Compilations(self._documents, self._counter)
+        self._trace = Trace(request.get("trace"))
 
     def run(self) -> NoReturn:
         """Run every unit until one fails, then what was registered for the exit, and report."""
@@ -63,9 +65,10 @@ class Runner:
         warnings.showwarning = self._warn
         sys.excepthook = _show_exception
         self._main = _main_module()
-        self._jax = JaxWatch(self._compilations)
+        self._jax = JaxWatch(self._compilations, self._trace)
         stopped = self._run_commands()
         self._flush()
+        self._trace.finish()
         found = self._jax.devices()  # before the exit handlers, which close JAX's backends
         self._wind_down()
         self._report({"record": "closing", "stopped": stopped, **found})

@@ -63,6 +63,16 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter a flag
         bool, typer.Option("--fail-fast", help="Stop at the first failure.")
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Use no compile cache.")] = False,
+    trace: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Record a profile into a new folder; slows the run."),
+    ] = None,
+    dump_hlo: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", help="Have XLA write its programs into a new folder; compiles all anew."
+        ),
+    ] = None,
     sandbox: Annotated[
         Sandbox, typer.Option(help="off: run code that is of no installed pack, unprotected.")
     ] = Sandbox.AUTO,
@@ -91,6 +101,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter a flag
             timeout,
             sandbox,
             True if keep_going else False if fail_fast else None,
+            trace,
+            dump_hlo,
         ),
         python=python,
         fresh=fresh,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import Any
 
-from cmdpack import caches
+from cmdpack import caches, recordings
 from cmdpack.account import Account
 from cmdpack.child import wire
 from cmdpack.events import Event, RunFinished, RunRestarted, RunStarted
@@ -23,6 +23,7 @@ class ExamplesEngine:
 
         A stale cache entry can crash the process that loads it (see `caches`).
         """
+        recordings.prepare(plan.recordings)
         yield RunStarted(plan=plan)
         deadline = monotonic() + plan.timeout
         account = Account(plan)
@@ -67,7 +68,10 @@ def _attempt(account: Account, control: Control, timeout: float) -> Iterator[Eve
 
 
 def _request(plan: Plan) -> wire.Record:
-    return {"commands": [_command(command) for command in plan.commands]}
+    return {
+        "commands": [_command(command) for command in plan.commands],
+        "trace": plan.recordings.trace,
+    }
 
 
 def _command(command: PlannedCommand) -> dict[str, Any]:
