@@ -356,6 +356,7 @@ class Account:
             reason=self._end_reason,
             command=plan.command,
             arguments=plan.arguments,
+            selection=plan.selection,
             python=plan.python,
             platform=closing.get("platform"),
             device_count=len(devices),

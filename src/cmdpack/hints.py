@@ -1,5 +1,6 @@
 """What a text hints at: options in three places, slash-command lines, and words of info strings."""
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,14 @@ from cmdpack.frontmatter import Fields, Items, Scalar, Value
 from cmdpack.markdown import Item
 from cmdpack.nouns import Span
 from cmdpack.spec import Condition, Declaration, DeclaredIn, Invocation, Option, OptionKind
+
+DEBUG_VARIABLES = (
+    *("JAX_DEBUG_NANS", "JAX_DEBUG_INFS", "JAX_DEBUG_KEY_REUSE", "JAX_CHECK_TRACER_LEAKS"),
+    *("JAX_DISABLE_JIT", "JAX_ENABLE_CHECKS", "JAX_ENABLE_X64", "JAX_TRANSFER_GUARD"),
+    *("JAX_NUMPY_RANK_PROMOTION", "JAX_NUMPY_DTYPE_PROMOTION", "JAX_DEFAULT_MATMUL_PRECISION"),
+    *("JAX_LOG_COMPILES", "JAX_EXPLAIN_CACHE_MISSES", "JAX_TRACEBACK_FILTERING"),
+)
+"""What an option of a command file may set: what JAX does with the same code, and nothing else."""
 
 _NAME = r"[A-Za-z][\w-]*"
 _OPTION_NAME = re.compile(_NAME)
@@ -140,11 +149,7 @@ def _read_details(
         if key == "choices" and (words := _words(value)):
             choices = words
         elif key == "env" and isinstance(value, Fields):
-            env = {
-                item.key.text: item.value.text
-                for item in value.entries
-                if isinstance(item.value, Scalar)
-            }
+            env = _read_variables(name, value, path, findings)
         elif key in {"default", "help", "metavar"} and isinstance(value, Scalar):
             texts[key] = value.text.strip()
         else:
@@ -160,6 +165,27 @@ def _read_details(
     text = texts.get("help", "")
     metavar = texts.get("metavar")
     return OptionHint(name, "options", span, kind, choices, default, metavar, text, env)
+
+
+def _read_variables(
+    option: str, fields: Fields, path: str, findings: list[Diagnostic]
+) -> dict[str, str]:
+    env: dict[str, str] = {}
+    for item in fields.entries:
+        variable = item.key.text
+        if variable in DEBUG_VARIABLES and isinstance(item.value, Scalar):
+            env[variable] = item.value.text.strip()
+        elif variable in DEBUG_VARIABLES:
+            message = f"the value of `{variable}` of option `{option}` is no word and was ignored"
+            findings.append(_unreadable(item.value.span, path, message))
+        else:
+            message = f"an option may not set `{variable}`, as `{option}` would; it was ignored"
+            near = difflib.get_close_matches(variable, DEBUG_VARIABLES, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            allowed = f"{hint}JAX's debug variables are allowed: {', '.join(DEBUG_VARIABLES)}"
+            finding = _unreadable(item.key.span, path, message)
+            findings.append(finding.model_copy(update={"help": allowed}))
+    return env
 
 
 def _words(value: Value) -> tuple[str, ...]:

@@ -71,6 +71,10 @@ class Arguments(Noun):
     values: dict[str, str | bool | None] = Field(default_factory=dict)
     positionals: tuple[str, ...] = ()
 
+    def gives(self, option: str) -> bool:
+        """Whether the user typed `option`; else its value is its default."""
+        return any(token.partition("=")[0] == f"--{option}" for token in self.given)
+
 
 class PythonFacts(Noun):
     """The Python that runs the examples, as it describes itself; `versions` by distribution."""
@@ -83,20 +87,31 @@ class PythonFacts(Noun):
     accelerators: tuple[str, ...] = ()
 
 
+NOT_SELECTED = "not selected"
+"""Why a unit is left out that no option asks for, and nothing that is asked for needs."""
+
+
 class PlannedUnit(Noun):
-    """One top-level statement at its place in the file; `left_out` tells why it will not run."""
+    """One top-level statement at its place in the file.
+
+    `left_out` tells why it will not run; where something was selected, `taken` tells why it will.
+    `binds` are the names that a unit which was not selected would have bound.
+    """
 
     id: str
     span: Span
     section: str
     left_out: str | None = None
+    taken: str | None = None
+    binds: tuple[str, ...] = ()
 
 
 class PlannedExample(Noun):
     """The code of one example with what is needed to report positions in its file.
 
     `expects` is the type of exception that its last unit must raise; it is skipped where JAX has
-    fewer than `devices` devices.
+    fewer than `devices` devices. `replaced` maps names, which top-level assignments of the example
+    bind to literals, to the Python text of other literals that take their place.
     """
 
     id: str
@@ -106,6 +121,7 @@ class PlannedExample(Noun):
     units: tuple[PlannedUnit, ...]
     expects: str | None = None
     devices: int | None = None
+    replaced: dict[str, str] = Field(default_factory=dict)
 
 
 class PlannedSection(Noun):
@@ -136,6 +152,18 @@ class PlannedCommand(Noun):
     examples: tuple[PlannedExample, ...]
 
 
+class Selection(Noun):
+    """What was asked for of the command: its `sections`, by id, and the `options` that chose them.
+
+    `prefix` tells why all that stands before had to be taken along; None where that which the
+    sections need was told apart.
+    """
+
+    options: tuple[str, ...]
+    sections: tuple[str, ...]
+    prefix: str | None = None
+
+
 class CompileCache(Noun):
     """Where compiled executables are kept between runs, or why they are not.
 
@@ -154,27 +182,31 @@ class Recordings(Noun):
     hlo: str | None = None
 
 
+NoteCode = Literal[
+    "cache",
+    "content",
+    "device",
+    "engine",
+    "leftover",
+    "not-clean",
+    "plugin",
+    "recording",
+    "selection",
+]
+
+
 class Note(Noun):
     """One sentence about the run as a whole."""
 
-    code: Literal[
-        "cache",
-        "content",
-        "device",
-        "engine",
-        "leftover",
-        "not-clean",
-        "plugin",
-        "recording",
-        "selection",
-    ]
+    code: NoteCode
     message: str
 
 
 class Plan(Noun):
     """Everything that a run depends on. Times are in seconds.
 
-    `command` is the id of the command that was asked for, the last of `commands`.
+    `command` is the id of the command that was asked for, the last of `commands`. Without a
+    `selection` all of it runs.
     With `keep_going` the run goes on after a unit that failed, with all that does not need it;
     without, it stops there.
     `environment` are the variables that decide what JAX does: those that the run sets, and the
@@ -183,6 +215,7 @@ class Plan(Noun):
 
     command: str
     arguments: Arguments
+    selection: Selection | None = None
     engine: str
     commands: tuple[PlannedCommand, ...]
     python: PythonFacts

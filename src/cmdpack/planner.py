@@ -8,6 +8,7 @@ from cmdpack.codefacts import CodeFacts
 from cmdpack.diagnostics import Diagnostic
 from cmdpack.errors import ContentError, SandboxError, UnavailableError, UsageError
 from cmdpack.nouns import Span
+from cmdpack.parameters import replacements
 from cmdpack.plan import (
     Arguments,
     Chain,
@@ -24,7 +25,7 @@ from cmdpack.plan import (
     Trust,
     identities,
 )
-from cmdpack.select import ALL, effects
+from cmdpack.selection import choose, idle_notes, narrowed
 from cmdpack.spec import CommandSpec, Example, Section
 
 DEFAULT_TIMEOUT = 600.0
@@ -165,15 +166,22 @@ def make_plan(  # noqa: PLR0913 - a plan holds everything that a run depends on
     """
     target = chain.commands[-1]
     planned = [_planned(command, chain, code) for command in chain.commands]
+    planned[-1] = _replaced(planned[-1], replacements(target.spec, arguments))
     if not any(example.units for example in planned[-1].examples):
         raise ContentError(
             "nothing to run: it holds no Python example",
             place=target.spec.path,
             help="an example is a fenced block that is marked `python`",
         )
+    chosen, selection = choose(target.spec, arguments), None
+    if chosen is not None:
+        examples = [it for it in target.spec.examples if it.runnable]
+        facts = {it.id: code[example_key(target, it)] for it in examples}
+        planned[-1], selection = narrowed(planned[-1], facts, chosen)
     return Plan(
         command=planned[-1].id,
         arguments=arguments,
+        selection=selection,
         engine=target.spec.engine,
         commands=tuple(planned),
         python=python,
@@ -185,7 +193,12 @@ def make_plan(  # noqa: PLR0913 - a plan holds everything that a run depends on
         cache=cache,
         recordings=recordings,
         environment=dict(environment),
-        notes=(*_content_notes(chain.commands), *_notes(target, arguments), *notes),
+        notes=(
+            *_content_notes(chain.commands),
+            *idle_notes(target.spec, arguments),
+            *(chosen.notes if chosen else ()),
+            *notes,
+        ),
     )
 
 
@@ -218,6 +231,14 @@ def _planned(command: Command, chain: Chain, code: Mapping[str, CodeFacts]) -> P
             if example.runnable
         ),
     )
+
+
+def _replaced(command: PlannedCommand, new: Mapping[str, dict[str, str]]) -> PlannedCommand:
+    examples = tuple(
+        it.model_copy(update={"replaced": new[it.id]}) if it.id in new else it
+        for it in command.examples
+    )
+    return command.model_copy(update={"examples": examples})
 
 
 def _example(spec: CommandSpec, command: str, example: Example, facts: CodeFacts) -> PlannedExample:
@@ -269,31 +290,6 @@ def _content_notes(commands: Sequence[Command]) -> Iterator[Note]:
             more = f"; {len(found) - 1} more: `cmdpack show {path}`" if found[1:] else ""
             message = f"{found[0].place}: {found[0].message} ({found[0].code}){more}"
             yield Note(code="content", message=message)
-
-
-def _notes(target: Command, arguments: Arguments) -> Iterator[Note]:
-    """What the user should know of the options that were given: in this version all is run."""
-    told: dict[str, list[str]] = {}
-    for effect in effects(target.spec):
-        value = arguments.values.get(effect.option)
-        told_of = effect.kind in _TOLD and value != ALL
-        if told_of and _was_given(effect.option, arguments):
-            shown = f"--{effect.option}" if value is True else f"--{effect.option}={value}"
-            told.setdefault(_TOLD[effect.kind], []).append(shown)
-    for sentence, options in told.items():
-        yield Note(code="selection", message=f"{', '.join(options)}: {sentence}")
-
-
-_TOLD = {
-    "assistant": "concerns only an assistant, no effect on a run",
-    "selects": "the selection was not applied, this version runs every section",
-    "environment": "not applied, this version runs every section as it stands",
-    "nothing": "selects nothing in this command",
-}
-
-
-def _was_given(option: str, arguments: Arguments) -> bool:
-    return any(token.partition("=")[0] == f"--{option}" for token in arguments.given)
 
 
 def device_notes(

@@ -7,7 +7,7 @@ All times are in seconds. Wherever something belongs to a command, `command` is 
 from typing import Literal
 
 from cmdpack.nouns import Noun, Span
-from cmdpack.plan import Arguments, Note, PythonFacts, SandboxLevel, Trust
+from cmdpack.plan import Arguments, Note, PythonFacts, SandboxLevel, Selection, Trust
 
 Outcome = Literal[
     "ok",
@@ -243,7 +243,7 @@ class Function(Noun):
 
 
 class Evidence(Noun):
-    """What was really exercised. None is what cannot be told.
+    """What was really exercised, of what was to run. None is what cannot be told.
 
     `costliest` is the executable, of those of the examples' own functions, with the most FLOPs.
     """
@@ -282,13 +282,14 @@ class Ending(Noun):
 class RunResult(Noun):
     """The whole of a run, as data. `reason` tells an end that belongs to no unit.
 
-    `command` is the id of the command that was asked for.
+    `command` is the id of the command that was asked for. Without a `selection` all of it ran.
     """
 
     outcome: Outcome
     reason: str | None = None
     command: str
     arguments: Arguments
+    selection: Selection | None = None
     python: PythonFacts
     platform: str | None
     device_count: int

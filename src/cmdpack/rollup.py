@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from cmdpack.plan import Plan, PlannedCommand, PlannedSection, PlannedUnit
+from cmdpack.plan import NOT_SELECTED, Plan, PlannedCommand, PlannedSection, PlannedUnit
 from cmdpack.result import (
     CommandResult,
     Compilation,
@@ -40,7 +40,8 @@ def located(plan: Plan) -> Iterator[Located]:
 def section(
     command: PlannedCommand, planned: PlannedSection, units: Sequence[UnitResult]
 ) -> SectionResult:
-    """The verdict on a section of at least one unit: that of its worst unit."""
+    """The verdict on a section of at least one unit: that of its worst unit that was to run."""
+    units = _to_run(units) or units
     worst = _worst(units)
     return SectionResult(
         id=planned.id,
@@ -86,7 +87,7 @@ def evidence(units: Sequence[UnitResult], functions: Sequence[Function] | None) 
     told = functions is not None and all(it.compiled is not None for it in seen)
     return Evidence(
         units_ok=sum(unit.outcome == "ok" for unit in units),
-        units_total=len(units),
+        units_total=len(_to_run(units)),
         functions_defined=None if functions is None else len(functions),
         functions_executed=None if functions is None else sum(it.executed for it in functions),
         functions_compiled=sum(bool(it.compiled) for it in seen) if told else None,
@@ -97,6 +98,11 @@ def evidence(units: Sequence[UnitResult], functions: Sequence[Function] | None) 
         costliest=max(filter(_flops, compilations), key=_flops, default=None),
         devices_used=tuple(dict.fromkeys(name for unit in units for name in unit.devices)),
     )
+
+
+def _to_run(units: Sequence[UnitResult]) -> list[UnitResult]:
+    """Those that a selection has not left out: what nobody asked for is no shortcoming."""
+    return [unit for unit in units if unit.reason != NOT_SELECTED]
 
 
 def _flops(compilation: Compilation) -> int:

@@ -14,6 +14,7 @@ from cmdpack.plan import Command, Note, Plan
 from cmdpack.planner import Wishes
 from cmdpack.plugins import Plugins
 from cmdpack.registry import Registry
+from cmdpack.selection import option_variables
 from cmdpack.spec import Key
 from cmdpack.supervision import Control
 
@@ -61,7 +62,11 @@ def prepare(plugins: Plugins, registry: Registry, request: Request) -> Plan:
     python, has_jax, code = interpreters.choose(request.python, os.environ, commands)
     if not has_jax:
         planner.require_jax(commands, python, code)
-    environment = {**own, **planner.platform_variables(request.wishes, python)}
+    environment = {
+        **own,
+        **planner.platform_variables(request.wishes, python),
+        **option_variables(command.spec, arguments),
+    }
     environment |= recordings.variables(recorded, environment)
     jaxlib = python.versions.get("jaxlib")
     cache = caches.compile_cache(command.pack, jaxlib, environment, fresh=request.fresh)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from cmdpack.nouns import Noun
+from cmdpack.parameters import parameters
 from cmdpack.spec import CommandSpec, Condition, Example, Option, Section
 
 ALL = "all"
@@ -19,7 +20,7 @@ ASSISTANT_OPTIONS = frozenset({"agents", "orchestrate", "intelligent", "breakthr
 """Options that concern only an assistant, whatever the command."""
 
 Because = Literal["info", "title", "call"]
-EffectKind = Literal["selects", "environment", "assistant", "engine", "nothing"]
+EffectKind = Literal["selects", "parameter", "environment", "assistant", "engine", "nothing"]
 
 
 class Selector(Noun):
@@ -88,7 +89,7 @@ def effects(spec: CommandSpec) -> tuple[Effect, ...]:
         Effect(
             option=option.name,
             sections={choice: tuple(ids) for choice, ids in chosen[option.name].items()},
-            kind=_kind(option, spec.engine, selects=bool(chosen[option.name])),
+            kind="selects" if chosen[option.name] else _kind(option, spec),
         )
         for option in spec.options
     )
@@ -111,14 +112,15 @@ def legal_choices(spec: CommandSpec) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _kind(option: Option, engine: str, *, selects: bool) -> EffectKind:
-    if selects:
-        return "selects"
+def _kind(option: Option, spec: CommandSpec) -> EffectKind:
+    """What an option does that selects nothing."""
+    if option.name in parameters(spec):
+        return "parameter"
     if option.env:
         return "environment"
     if option.name in ASSISTANT_OPTIONS:
         return "assistant"
-    return "nothing" if engine == DEFAULT_ENGINE else "engine"
+    return "nothing" if spec.engine == DEFAULT_ENGINE else "engine"
 
 
 def _bound(spec: CommandSpec) -> set[tuple[str, str]]:

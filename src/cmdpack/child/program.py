@@ -47,6 +47,8 @@ def steps(command: dict[str, Any], counter: Counter | None, lines: Lines) -> Ite
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             _, found = units.parse(example["code"], command["file"], place)
+            for unit in found:
+                _replace(unit.node, example["replaced"])
             for name, unit in zip(example["units"], found, strict=True):
                 module = _module(unit.node, first=not ready)
                 told = counter if name is not None else None
@@ -78,6 +80,17 @@ def lines_of(command: dict[str, Any]) -> Lines:
         pairs = zip(example["code"].split("\n"), example["prefixes"], strict=False)
         lines += [" " * prefix + line + "\n" for line, prefix in pairs]
     return sum(map(len, lines)), None, lines, command["file"]
+
+
+def _replace(node: ast.stmt, new: dict[str, str]) -> None:
+    """Let an assignment to one name, if it is one of `new`, bind that literal instead."""
+    match node:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            if name in new and node.value is not None:
+                literal = ast.parse(new[name], mode="eval").body
+                for it in ast.walk(literal):
+                    ast.copy_location(it, node.value)
+                node.value = literal
 
 
 def _first_to_hold(line: int, found: Sequence[units.Unit]) -> units.Unit | None:

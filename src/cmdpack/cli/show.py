@@ -13,10 +13,12 @@ from cmdpack.dependencies import chain, check_dependencies
 from cmdpack.diagnostics import Diagnostic
 from cmdpack.errors import CmdpackError, ExitCode
 from cmdpack.nouns import Noun
+from cmdpack.parameters import parameters
 from cmdpack.plan import Command
 from cmdpack.registry import Registry
 from cmdpack.select import ALL, Effect, Selector, effects, legal_choices, selectors
-from cmdpack.spec import Condition, Option, Section
+from cmdpack.selection import written
+from cmdpack.spec import Option, Section
 from cmdpack.terminal import one_line, table
 
 _BECAUSE = {"info": "its fence says so", "title": "by its title", "call": "its code calls it"}
@@ -130,11 +132,14 @@ def _option(option: Option, legal: Iterable[str]) -> str:
 def _effect(option: Option, effect: Effect, shown: Shown) -> Iterator[str]:
     for variable, value in option.env.items():
         yield f"sets {variable}={value}"
+    replaced = parameters(shown.command.spec).get(option.name)
+    if replaced is not None:
+        yield f"replaces {replaced.name} = {replaced.default!r} at line {replaced.line}"
     if effect.kind == "assistant":
         yield "concerns only an assistant"
     elif effect.kind == "engine":
         yield f"handed to the engine {shown.command.spec.engine}"
-    elif not effect.sections:
+    elif effect.kind == "nothing":
         yield "selects nothing"
     titles = {section.id: section.title for section in shown.command.spec.sections}
     for choice, ids in effect.sections.items():
@@ -164,13 +169,8 @@ def _selected_by(section: Section, shown: Shown) -> str:
         return "part of every selection"
     ways = shown.selectors.get(section.id, ())
     return "; ".join(
-        f"{' '.join(map(_written, way.conditions))} ({_BECAUSE[way.because]})" for way in ways
+        f"{' '.join(map(written, way.conditions))} ({_BECAUSE[way.because]})" for way in ways
     )
-
-
-def _written(condition: Condition) -> str:
-    choices = "|".join(condition.choices)
-    return f"--{condition.option}={choices}" if choices else f"--{condition.option}"
 
 
 def _relations(shown: Shown) -> Iterator[str]:

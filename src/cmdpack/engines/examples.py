@@ -1,6 +1,7 @@
 """The default engine: runs a command's own examples, unit after unit, in the user's Python."""
 
 import os
+import re
 from collections.abc import Iterator
 from time import monotonic
 from typing import Any
@@ -9,9 +10,11 @@ from cmdpack import caches, recordings
 from cmdpack.account import Account
 from cmdpack.child import wire
 from cmdpack.events import Event, RunFinished, RunRestarted, RunStarted
-from cmdpack.plan import CompileCache, Note, Plan, PlannedCommand
+from cmdpack.plan import CompileCache, Note, NoteCode, Plan, PlannedCommand
+from cmdpack.selection import with_prefix
 from cmdpack.supervision import Control, Ended, Native, Recorded, Supervision
 
+_UNDEFINED = re.compile(r"name '(\w+)' is not defined")
 _RETRIED = {"SIGSEGV", "SIGBUS", "SIGILL", "SIGABRT", "SIGFPE"}
 
 
@@ -37,11 +40,34 @@ class ExamplesEngine:
         if was_warm and account.ending.signal in _RETRIED and left > 0:
             reason = f"{account.ending.signal} with a compile cache; once more without it"
             yield RunRestarted(reason=reason)
-            notes = (*plan.notes, Note(code="cache", message=reason))
-            again = _without_cache(plan, reason).model_copy(update={"notes": notes})
-            account = Account(again)
+            account = Account(_noting(_without_cache(plan, reason), "cache", reason))
+            yield from _attempt(account, control, left)
+        left = deadline - monotonic()
+        if (lacking := _lacking(account)) is not None and left > 0:
+            yield RunRestarted(reason=lacking)
+            account = Account(_noting(with_prefix(account.plan, lacking), "selection", lacking))
             yield from _attempt(account, control, left)
         yield RunFinished(result=account.result())
+
+
+def _lacking(account: Account) -> str | None:
+    """What a selection has left out though it was needed, if it has: a bug of the slice."""
+    if account.plan.selection is None:
+        return None
+    units = [unit for example in account.plan.commands[-1].examples for unit in example.units]
+    left_out = {name: unit.span.line for unit in units for name in unit.binds}
+    for result in account.result().units:
+        found = result.error and _UNDEFINED.match(result.error.message)
+        if found and result.error and result.error.type == "NameError" and found[1] in left_out:
+            return (
+                f"the selection lacked {found[1]}, which line {left_out[found[1]]} binds: once "
+                "more with everything before it (please report this file: a bug of the selection)"
+            )
+    return None
+
+
+def _noting(plan: Plan, code: NoteCode, message: str) -> Plan:
+    return plan.model_copy(update={"notes": (*plan.notes, Note(code=code, message=message))})
 
 
 def _without_cache(plan: Plan, reason: str) -> Plan:
@@ -85,6 +111,7 @@ def _command(command: PlannedCommand) -> dict[str, Any]:
                 "units": [None if unit.left_out else unit.id for unit in example.units],
                 "expects": example.expects,
                 "devices": example.devices,
+                "replaced": example.replaced,
             }
             for example in command.examples
         ],

@@ -3,17 +3,47 @@
 from collections.abc import Iterator
 
 from cmdpack.plan import Plan, PlannedCommand
-from cmdpack.terminal import printable, table
+from cmdpack.terminal import one_line, printable, table
 
 
 def lines(plan: Plan) -> Iterator[str]:
     """The lines that a person reads before a run."""
     yield printable(" ".join(["plan:", plan.command, *plan.arguments.given]))
+    if plan.selection is not None:
+        yield f"selection: {selection(plan)}"
     yield table(list(_circumstances(plan)))
     for number, command in enumerate(plan.commands, 1):
         yield printable(f"{number}. {command.id} ({command.reason}) {command.path}")
         yield table(list(_sections(command)))
+        if command.role == "target" and plan.selection is not None:
+            yield table([("  ", "unit", "", "why"), *_units(command)])
     yield from (f"note: {printable(note.message)}" for note in plan.notes)
+
+
+def selection(plan: Plan) -> str:
+    """What of a command was asked for, and what it brings along, in one line."""
+    chosen, command = plan.selection, plan.commands[-1]
+    if chosen is None:
+        return "everything"
+    units = [unit for example in command.examples for unit in example.units]
+    titles = [it.title for it in command.sections if it.id in chosen.sections]
+    taken = [unit for unit in units if unit.left_out is None]
+    brought = sum(unit.section not in chosen.sections for unit in taken)
+    along = f", with {brought} units from elsewhere that it needs" if brought else ""
+    if chosen.prefix is not None:
+        along = f", with everything before: {chosen.prefix}"
+    return one_line(
+        f"{' '.join(chosen.options)}: {', '.join(titles)}{along}; "
+        f"{len(taken)} of {len(units)} units"
+    )
+
+
+def _units(command: PlannedCommand) -> Iterator[tuple[str, ...]]:
+    for example in command.examples:
+        for unit in example.units:
+            verdict = "taken" if unit.left_out is None else "left"
+            why = unit.taken if unit.left_out is None else unit.left_out
+            yield "  ", f"{unit.span.line}:{unit.span.column}", verdict, why or ""
 
 
 def _circumstances(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -29,6 +59,9 @@ def _circumstances(plan: Plan) -> Iterator[tuple[str, str]]:
     going_on = "what does not need it still runs" if plan.keep_going else "the run stops"
     yield "at a failure", going_on
     yield "compile cache", plan.cache.directory or f"none: {plan.cache.reason}"
+    for example in plan.commands[-1].examples:
+        for name, text in example.replaced.items():
+            yield "parameter", f"{name} = {text}"
     for name, value in sorted(plan.environment.items()):
         yield "environment", f"{name}={value}"
 
@@ -39,4 +72,7 @@ def _sections(command: PlannedCommand) -> Iterator[tuple[str, ...]]:
         own = [unit for unit in units if unit.section == section.id]
         if own:
             span = f"lines {own[0].span.line}-{own[-1].span.end_line}"
-            yield "  ", section.title, span, f"{len(own)} units", own[0].left_out or ""
+            taken = sum(unit.left_out is None for unit in own)
+            count = f"{len(own)} units" if taken == len(own) else f"{taken} of {len(own)} units"
+            left_out = next((unit.left_out for unit in own if unit.left_out), "")
+            yield "  ", section.title, span, count, left_out

@@ -15,8 +15,9 @@ from cmdpack.events import (
     UnitFinished,
     WarningRaised,
 )
-from cmdpack.plan import PlannedCommand
+from cmdpack.plan import NOT_SELECTED, Plan, PlannedCommand
 from cmdpack.report import failures
+from cmdpack.report.plans import selection
 from cmdpack.result import Evidence, Recompilation, RunResult, UnitResult
 from cmdpack.terminal import one_line, printable
 
@@ -40,8 +41,7 @@ class TextReport:
         yield from self._close_line()
         match event:
             case RunStarted(plan=plan):
-                self._roles = {command.id: _role(command) for command in plan.commands}
-                yield from (f"note: {one_line(note.message)}" for note in plan.notes)
+                yield from self._start(plan)
             case CommandStarted(command=command):
                 yield f"{printable(command)} ({self._roles[command]})"
             case SectionStarted(title=title):
@@ -57,6 +57,12 @@ class TextReport:
                 yield f"note: {one_line(note.message)}"
             case RunFinished(result=result):
                 yield from _ending(result)
+
+    def _start(self, plan: Plan) -> Iterator[str]:
+        self._roles = {command.id: _role(command) for command in plan.commands}
+        yield from (f"note: {one_line(note.message)}" for note in plan.notes)
+        if plan.selection is not None:
+            yield f"selection: {selection(plan)}"
 
     def _unit(self, unit: UnitResult) -> Iterator[str]:
         if self._verbose:
@@ -95,13 +101,14 @@ def _ending(result: RunResult) -> Iterator[str]:
 
 def evidence(result: RunResult) -> str:
     """One line: the verdict, what was exercised, on what, how long, and with which versions."""
-    sections = sum(section.outcome == "ok" for section in result.sections)
+    counted = [section for section in result.sections if section.reason != NOT_SELECTED]
+    sections = sum(section.outcome == "ok" for section in counted)
     seen = result.evidence
     times = result.timing
     versions = [f"{name} {version}" for name, version in sorted(result.versions.items())]
     return one_line(
         f"{result.outcome}: {result.command}: "
-        f"{sections} of {len(result.sections)} sections, "
+        f"{sections} of {len(counted)} sections, "
         f"{seen.units_ok} of {seen.units_total} units; "
         f"{_functions(seen)}{_executables(seen)}{_recompilations(seen)}{_costliest(seen)}; "
         f"{_devices(result)}; "
