@@ -1,5 +1,7 @@
 """Fixtures that tests of several floors share."""
 
+import functools
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +9,7 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 
@@ -14,6 +17,23 @@ import pytest
 def stand_in() -> Path:
     """A command file of the shape, and with the defects, of those that circulate in public."""
     return Path(__file__).parent / "data" / "stand-in.md"
+
+
+@functools.cache
+def validator(name: str) -> jsonschema.Draft202012Validator:
+    """Holds a document against a published schema, ``result`` or ``event``."""
+    schema = Path(__file__).parents[1] / "docs" / "schema" / f"{name}.schema.json"
+    return jsonschema.Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
+
+
+def _check_documents(words: list[str], output: str) -> None:
+    """What `run` writes for programs is what the schemas say, whatever came of the run."""
+    if "run" in words and "--plan" not in words and output:
+        if "--events" in words:
+            for line in output.splitlines():
+                validator("event").validate(json.loads(line))
+        elif "--json" in words:
+            validator("result").validate(json.loads(output))
 
 
 _SETTINGS = ("JAX_", "XLA_", "TPU_", "PYTHON", "CMDPACK_")
@@ -38,7 +58,7 @@ def cmdpack(surroundings: dict[str, str]) -> Callable[..., subprocess.CompletedP
     def run(
         *words: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "cmdpack", *map(str, words)],
             env={**surroundings, **(env or {})},
             cwd=cwd,
@@ -48,6 +68,8 @@ def cmdpack(surroundings: dict[str, str]) -> Callable[..., subprocess.CompletedP
             check=False,
             timeout=120,
         )
+        _check_documents([*map(str, words)], done.stdout)
+        return done
 
     return run
 

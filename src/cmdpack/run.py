@@ -10,7 +10,7 @@ from cmdpack.dependencies import chain
 from cmdpack.engines.base import Engine
 from cmdpack.errors import ResolutionError, UsageError
 from cmdpack.events import Event
-from cmdpack.plan import Command, Note, Plan
+from cmdpack.plan import Chain, Command, Note, Plan
 from cmdpack.planner import Wishes
 from cmdpack.plugins import Plugins
 from cmdpack.registry import Registry
@@ -39,6 +39,7 @@ class Request(NamedTuple):
     wishes: Wishes = Wishes()
     python: str | None = None
     fresh: bool = False
+    no_deps: bool = False
     runner_flags: Sequence[str] = ()
 
 
@@ -51,7 +52,7 @@ def prepare(plugins: Plugins, registry: Registry, request: Request) -> Plan:
     arguments = read_arguments(
         command.spec, request.tokens, runner_flags=request.runner_flags, word=request.word
     )
-    linked = chain(registry, command)
+    linked = Chain(commands=(command,)) if request.no_deps else chain(registry, command)
     commands = linked.commands
     _require_engine(plugins, commands)
     trust = planner.admit(commands, request.wishes.sandbox)

@@ -62,6 +62,9 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter a flag
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Stop at the first failure.")
     ] = False,
+    no_deps: Annotated[
+        bool, typer.Option("--no-deps", help="Do not run the command's dependencies first.")
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Use no compile cache.")] = False,
     trace: Annotated[
         str | None,
@@ -106,6 +109,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter a flag
         ),
         python=python,
         fresh=fresh,
+        no_deps=no_deps,
         runner_flags=[*_flags(context)],
     )
     registry = load_registry(plugins, pack_dirs=tuple(pack or ()))
