@@ -140,7 +140,9 @@ def test_the_spelling_that_works(code: str, spelling: str) -> None:
 )
 def test_a_users_own_function_is_not_taken_for_one_of_jax(code: str) -> None:
     pytest.importorskip("jax")
-    assert told(raised_by(code), code=code) == ("other", None)
+    kind, advice = told(raised_by(code), code=code)
+    assert kind == "other"
+    assert advice is None or "functools.partial" not in advice.next_step
 
 
 def test_shard_map_and_jit_can_be_called_with_options_alone() -> None:
@@ -176,7 +178,7 @@ def test_a_missing_package(module: str, distribution: str) -> None:
 
 def test_a_part_that_is_gone_is_not_a_missing_package() -> None:
     failure = Failure(type="ModuleNotFoundError", message="No module named 'jax.old'")
-    assert told(failure) == ("other", None)
+    assert told(failure)[0] == "api"
 
 
 # Devices

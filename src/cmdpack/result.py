@@ -26,13 +26,28 @@ Kind = Literal[
     "package-missing",
     "fragment",
     "not-python",
+    "tracer",
+    "shape",
+    "dtype",
+    "key",
+    "nan",
     "device",
+    "device-count",
     "assertion",
     "exit",
     "interrupt",
     "spawn",
     "other",
 ]
+"""What kind of failure it was.
+
+``api`` is what JAX removed, renamed or changed, ``package-missing`` an import that this Python
+cannot satisfy, ``fragment`` a name that nothing in the run defines, ``not-python`` code that cannot
+be compiled. ``tracer`` is Python that needs a value while JAX traces, ``shape`` and ``dtype`` are
+arrays that do not fit, ``key`` is a misused random key, ``nan`` a NaN or infinity that was looked
+for. ``device`` is a platform that does not start, ``device-count`` code for another number of
+devices. ``assertion``, ``exit``, ``interrupt`` and ``spawn`` are how Python ended the unit.
+"""
 Cause = Literal[
     "shape", "dtype", "weak-type", "static-value", "structure", "placement", "redefined", "unknown"
 ]
