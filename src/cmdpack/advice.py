@@ -24,6 +24,7 @@ RULES: tuple[Rule, ...] = (
     devices.leading_axis,
     devices.too_few,
     devices.too_late,
+    shapes.mapped_axes,
     shapes.shape,
     shapes.dtype,
     shapes.structure,

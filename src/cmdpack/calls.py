@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from cmdpack.plan import PlannedCommand
 from cmdpack.result import Frame
-from cmdpack.sources import Source, imported, place, place_of, sources
+from cmdpack.sources import Source, imported, nodes_at, sources, unparsed
 
 
 class Call(NamedTuple):
@@ -28,14 +28,14 @@ def find_call(commands: Sequence[PlannedCommand], frame: Frame) -> Call | None:
     known = {name: it.partition(".")[0] for name, it in imported(found).items()}
     for source in found:
         if source.command.path == frame.file:
-            for node in ast.walk(source.tree):
-                if isinstance(node, ast.Call) and place(source.example, node) == place_of(frame):
+            for node in nodes_at(source, frame):
+                if isinstance(node, ast.Call):
                     return _call(node, source, known)
     return None
 
 
 def _call(node: ast.Call, source: Source, known: dict[str, str]) -> Call:
-    function = ast.unparse(node.func)
+    function = unparsed(node.func)
     root = node.func
     while isinstance(root, ast.Attribute):
         root = root.value

@@ -1,6 +1,7 @@
 """What stands in the code of examples where a traceback points; nothing of it is executed."""
 
 import ast
+import functools
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -25,7 +26,15 @@ class Source(NamedTuple):
     def text(self, node: ast.expr) -> str:
         """The expression as it is spelled, on one line."""
         text = ast.get_source_segment(self.example.code, node) or ""
-        return ast.unparse(node) if not text or "\n" in text else text
+        return unparsed(node) if not text or "\n" in text else text
+
+
+def unparsed(node: ast.AST) -> str:
+    """Spell `node` on one line; what is nested too deeply for that is left out."""
+    try:
+        return ast.unparse(node).replace("\n", " ")
+    except RecursionError:
+        return "..."
 
 
 def sources(commands: Sequence[PlannedCommand]) -> list[Source]:
@@ -34,15 +43,16 @@ def sources(commands: Sequence[PlannedCommand]) -> list[Source]:
         Source(command, example, tree)
         for command in commands
         for example in command.examples
-        if (tree := _parse(example)) is not None
+        if (tree := _parse(example.code)) is not None
     ]
 
 
-def _parse(example: PlannedExample) -> ast.Module | None:
+@functools.lru_cache(maxsize=64)  # every failure of a run looks at the same examples
+def _parse(code: str) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the run has warned already
-            return ast.parse(example.code)
+            return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
@@ -76,7 +86,9 @@ def around(found: Sequence[Source], frame: Frame) -> Source | None:
 def nodes_at(source: Source, frame: Frame) -> Iterator[ast.expr]:
     """The expressions that stand exactly where `frame` points, the outermost first."""
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.expr) and place(source.example, node) == place_of(frame):
+        if not isinstance(node, ast.expr) or source.line(node) != frame.line:
+            continue  # cheap; most are elsewhere
+        if place(source.example, node) == place_of(frame):
             yield node
 
 
@@ -141,14 +153,20 @@ class Binding(NamedTuple):
 def bindings(found: Sequence[Source]) -> Iterator[Binding]:
     """What examples bind at their top level, also under ``if``, ``for``, ``try`` and ``with``."""
     for source in found:
-        pending: list[ast.AST] = [*source.tree.body]
-        while pending:
-            node = pending.pop(0)
-            for name in _bound_by(node):
-                line = source.example.line + getattr(node, "lineno", 1) - 1
-                yield Binding(name, source.command.path, line)
-            if not isinstance(node, (*_DEFINED, ast.ClassDef, ast.Lambda)):
-                pending[:0] = ast.iter_child_nodes(node)
+        for name, line in _bound(source.tree):
+            yield Binding(name, source.command.path, source.example.line + line - 1)
+
+
+@functools.lru_cache(maxsize=64)
+def _bound(tree: ast.Module) -> Sequence[tuple[str, int]]:
+    found = []
+    pending: list[ast.AST] = [*reversed(tree.body)]
+    while pending:
+        node = pending.pop()
+        found += [(name, getattr(node, "lineno", 1)) for name in _bound_by(node)]
+        if not isinstance(node, (*_DEFINED, ast.ClassDef, ast.Lambda)):
+            pending += [*ast.iter_child_nodes(node)][::-1]
+    return found
 
 
 def _bound_by(node: ast.AST) -> Iterator[str]:

@@ -236,7 +236,7 @@ def test_a_failure_is_explained_at_its_place(cmdpack: Cli, command_file: Write) 
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.splitlines()[2:-1] == [
         "  Sample",
-        f"failed: TypeError at {path}:15:2",
+        f"failed: TypeError at {path}:15:2 (api)",
         '  15 | @jax.pmap(axis_name="i")',
         "     |  ^^^^^^^^^^^^^^^^^^^^^^^",
         "  pmap() missing 1 required positional argument: 'fun'",

@@ -3,14 +3,16 @@
 import itertools
 import linecache
 import os
+import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from types import CodeType, TracebackType
+from types import CodeType, ModuleType, TracebackType
 from typing import Any
 
 _HERE = os.path.dirname(__file__)
 _MESSAGE_LIMIT = 8000  # characters; some messages hold whole programs
 _NAME_LIMIT = 1000  # characters; the longest paths have a few more
+_LONGEST_NAME = 100  # characters; names beyond are no slips of the pen
 _FRAMES = 40  # of a deep recursion, so many of its outer and of its inner frames
 _FILTER_NOTE = "JAX has removed its internal frames"
 
@@ -25,9 +27,11 @@ class SpawnError(RuntimeError):
 def describe(error: BaseException, documents: Collection[str]) -> dict[str, Any]:
     """The facts of `error`; `documents` are the files that examples come from."""
     frames = _frames(error.__traceback__, documents)
+    message = _message(error)[:_MESSAGE_LIMIT]
+    near = _near(error)
     return {
         "type": _name(type(error)),
-        "message": _message(error)[:_MESSAGE_LIMIT],
+        "message": f"{message}. Did you mean: {near!r}?" if near else message,
         "frames": frames,
     }
 
@@ -76,6 +80,36 @@ def _message(error: BaseException) -> str:
     except BaseException as problem:
         return f"<str() of the exception raised {type(problem).__name__}>"
     return "\n".join([text, *(note for note in notes if _FILTER_NOTE not in note)])
+
+
+def _near(error: BaseException) -> str | None:
+    """The name that was probably meant by one that is not there; as Python shows it, untold."""
+    try:
+        wanted, known = _names(error)
+        if wanted is None or len(wanted) > _LONGEST_NAME:
+            return None
+        import difflib  # noqa: PLC0415 - only a failure needs it
+
+        public = [name for name in known if isinstance(name, str) and not name.startswith("_")]
+        return next(iter(difflib.get_close_matches(wanted, public, 1, 0.65)), None)
+    except BaseException:  # the example may have broken anything
+        return None
+
+
+def _names(error: BaseException) -> tuple[str | None, Iterable[Any]]:
+    """What was looked up in vain, and what there is; nothing of the example's own is run."""
+    if isinstance(error, AttributeError):
+        module = getattr(error, "obj", None)
+        return error.name, vars(module) if type(module) is ModuleType else ()
+    if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError):
+        imported = re.match(r"cannot import name '(\w+)'", str(error))
+        module = sys.modules.get(error.name or "")
+        return imported and imported[1], vars(module) if type(module) is ModuleType else ()
+    if type(error) is NameError:
+        *_, level = _levels(error.__traceback__)
+        frame = level.tb_frame
+        return error.name, [*frame.f_locals, *frame.f_globals, *frame.f_builtins]
+    return None, ()
 
 
 def _frames(trace: TracebackType | None, documents: Collection[str]) -> list[dict[str, Any]]:

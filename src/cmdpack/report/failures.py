@@ -6,13 +6,14 @@ from cmdpack.result import Failure, Frame, UnitResult
 from cmdpack.terminal import one_line, printable
 
 _MESSAGE_LINES = 12
-_FRAMES = 4  # at either end
+_FRAMES = 3  # of the example's own; of more, the outermost and the innermost
 
 
 def lines(unit: UnitResult, *, all_frames: bool = False) -> Iterator[str]:
     """The lines that explain why `unit` did not end well; nothing for one that did.
 
-    Only the example's own frames are shown, unless `all_frames`.
+    Only the example's own frames are shown, of many the outermost and the innermost, unless
+    `all_frames`.
     """
     failure = unit.error
     if failure is None:
@@ -21,7 +22,8 @@ def lines(unit: UnitResult, *, all_frames: bool = False) -> Iterator[str]:
             yield f"{unit.outcome}: {place}: {one_line(unit.reason or '')}"
         return
     line, column = failure.line or unit.line, failure.column or unit.column
-    yield f"{unit.outcome}: {printable(failure.type)} at {_place(unit, line, column)}"
+    kind = "" if unit.kind in {None, "other"} else f" ({unit.kind})"
+    yield f"{unit.outcome}: {printable(failure.type)} at {_place(unit, line, column)}{kind}"
     yield from _frames(failure, all_frames=all_frames)
     yield from _message(failure)
     if unit.reason not in {None, failure.message}:
@@ -36,14 +38,15 @@ def _place(unit: UnitResult, line: int, column: int) -> str:
 
 
 def _frames(failure: Failure, *, all_frames: bool) -> Iterator[str]:
-    """The example's own frames; of a deep recursion, those where it begins and where it ends."""
+    """The example's own frames: of many, the call and the line where it failed."""
     frames = [it for it in failure.frames if all_frames or it.origin == "example"]
-    hidden = 0 if all_frames else max(0, len(frames) - 2 * _FRAMES)
-    for index, frame in enumerate(frames):
-        if not hidden or not _FRAMES <= index < _FRAMES + hidden:
+    if all_frames or len(frames) <= _FRAMES:
+        for frame in frames:
             yield from _frame(frame)
-        elif index == _FRAMES:
-            yield f"  ... {hidden} more frames, all with -v"
+        return
+    yield from _frame(frames[0])
+    yield f"  ... {len(frames) - 2} more frames, all with -v"
+    yield from _frame(frames[-1])
 
 
 def _frame(frame: Frame) -> Iterator[str]:

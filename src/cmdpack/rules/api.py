@@ -18,7 +18,7 @@ from cmdpack.rules.base import (
     spot,
 )
 from cmdpack.rules.changes import ADDED, REMOVED, REMOVED_ARGUMENTS
-from cmdpack.sources import imported
+from cmdpack.sources import imported, unparsed
 
 _LOOK_UP = "look it up in https://docs.jax.dev/en/latest/changelog.html"
 _NAMES = {row.name: row for row in REMOVED}
@@ -95,7 +95,7 @@ def _spelled(missing: str, failure: Failure, where: Spot | None) -> Iterator[str
         if isinstance(node, ast.ImportFrom) and failure.type != "AttributeError":
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Attribute):
-            _, dot, rest = ast.unparse(node).partition(f".{missing.rpartition('.')[2]}.")
+            _, dot, rest = unparsed(node).partition(f".{missing.rpartition('.')[2]}.")
             if dot:
                 yield f"{missing}.{rest}"
 
@@ -103,7 +103,11 @@ def _spelled(missing: str, failure: Failure, where: Spot | None) -> Iterator[str
 def _unknown(missing: str, failure: Failure, around: Circumstances) -> Finding | None:
     """What is missing, and in no table: too new, or misspelled, or JAX's own for long."""
     jax = around.python.versions.get("jax")
-    if jax is None or missing.startswith("jax.Array."):
+    name = missing.rpartition(".")[2]
+    if missing.startswith("jax.Array."):
+        step = f"look for jax.numpy.{name}, or ask NumPy: numpy.asarray(x).{name}"
+        return finding(None, f"arrays of JAX have no {name}", step)
+    if jax is None:
         return None
     newer = (row for row in ADDED if f"{missing}.".startswith(f"{row.name}."))
     since = next((row.since for row in newer if _version(jax) < _version(row.since)), None)
@@ -141,7 +145,7 @@ def told_by_jax(failure: Failure, around: Circumstances) -> Finding | None:
     return finding("api", cause, _use(instead, failure, where) if instead else _LOOK_UP)
 
 
-_VERSION = r"(?:JAX )?v?(\d+(?:\.\d+)+)"
+_VERSION = r"(?:JAX )?v?(\d{1,4}(?:\.\d{1,4}){1,3})"
 _TOLD = re.compile(
     r"(?P<name>(?:The )?[\w`.\s]{1,120}?) (?:was|is|has been|have been) (?:deprecated|removed)\b"
 )
@@ -158,7 +162,7 @@ def _history(name: str, removed: str | None, deprecated: str | None, around: Cir
 
 
 def _version(text: str) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"\d+", text)[:3]))
+    return tuple(map(int, re.findall(r"\d{1,9}", text)[:3]))
 
 
 def _use(instead: str, failure: Failure, where: Spot | None) -> str:
@@ -229,7 +233,12 @@ def changed(failure: Failure, around: Circumstances) -> Finding | None:
             "cost_analysis() gives a dictionary since JAX 0.4.38, no list of one",
             "leave out [0]",
         )
-    return match_saying("api", _CHANGED, failure)
+    found = match_saying("api", _CHANGED, failure)
+    return found and finding("api", found.advice.cause, _lower(found.advice.next_step))
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 _CHANGED = (

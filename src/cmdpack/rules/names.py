@@ -77,8 +77,8 @@ def missing_package(failure: Failure, around: Circumstances) -> Finding | None:
 def fragment(failure: Failure, around: Circumstances) -> Finding | None:
     """A name that nothing has bound when it is read."""
     found = re.match(r"name '(\w+)' is not defined", failure.message)
-    where = spot(failure, around)
-    if failure.type != "NameError" or found is None or where is None:
+    where = spot(failure, around) if failure.type == "NameError" and found else None
+    if found is None or where is None:
         return None
     name = found[1]
     own = [it for it in bindings(where.everywhere) if it.name == name]
@@ -111,8 +111,9 @@ def _too_early(name: str, own: list[Binding], where: Spot) -> Finding | None:
 def unbound_local(failure: Failure, around: Circumstances) -> Finding | None:
     """A variable that an assignment further down makes local to its function."""
     found = re.match(r"cannot access (?:local|free) variable '(\w+)'", failure.message)
-    where = spot(failure, around)
-    if failure.type not in {"UnboundLocalError", "NameError"} or found is None or where is None:
+    unbound = failure.type in {"UnboundLocalError", "NameError"} and found is not None
+    where = spot(failure, around) if unbound else None
+    if found is None or where is None:
         return None
     name, function = found[1], function_at(where.source, where.frame)
     if function is None:

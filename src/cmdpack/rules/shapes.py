@@ -1,7 +1,9 @@
 """Shapes, types and structures that do not fit each other."""
 
+import re
+
 from cmdpack.result import Failure
-from cmdpack.rules.base import Circumstances, Finding, Saying, match_saying, through
+from cmdpack.rules.base import Circumstances, Finding, Saying, finding, match_saying, through
 
 _SHAPES = (
     Saying(
@@ -36,11 +38,6 @@ _SHAPES = (
         r"shape (?P<wanted>\(.*?\))",
         "{size} elements do not fill the shape {wanted}",
         "let one dimension follow: -1 in its place",
-    ),
-    Saying(
-        r"^vmap got inconsistent sizes for array axes to be mapped:(?P<what>.+)$",
-        "vmap goes along one axis of each argument, and these have different sizes:{what}",
-        "name the axes with in_axes=, None for an argument that is the same for all",
     ),
     Saying(
         r"^vmap in_axes must .*got len\(in_axes\)=(?P<axes>\d+), len\(args\)=(?P<given>\d+)",
@@ -155,7 +152,7 @@ _TYPES = (
     Saying(
         r"The problematic value is of type <class '(?P<type>[\w.]+)'> and was passed to the "
         r"function at path (?P<path>\S+?)\.\s",
-        "a jitted function takes arrays and numbers, and its argument {path} is a {type}",
+        "a jitted function takes arrays and numbers, and its argument {path} is of type {type}",
         "name it in static_argnames= of jit, if it is a setting, or convert it to an array",
     ),
     Saying(
@@ -190,6 +187,22 @@ _STRUCTURES = (
 )
 
 _ERRORS = {"TypeError", "ValueError", "IndexError"}
+
+
+def mapped_axes(failure: Failure, around: Circumstances) -> Finding | None:
+    """`vmap` over axes of different sizes."""
+    del around
+    if not failure.message.startswith("vmap got inconsistent sizes"):
+        return None
+    found = re.findall(
+        r"had size (\d+).*?(axis -?\d+ of (?:argument )?\S+)", failure.message, re.DOTALL
+    )
+    sizes = ", ".join(f"{size} ({axis})" for size, axis in found[:4]) or "see above"
+    return finding(
+        "shape",
+        f"vmap goes along one axis of each argument, and these have different sizes: {sizes}",
+        "name the axes with in_axes=, None for an argument that is the same for all",
+    )
 
 
 def shape(failure: Failure, around: Circumstances) -> Finding | None:

@@ -15,7 +15,7 @@ def truth(failure: Failure, around: Circumstances) -> Finding | None:
     where = spot(failure, around)
     what, use = _asking(where) if where else ("bool()", _SELECT)
     value = (where and where.text()) or "a traced value"
-    cause = f"{what} asks whether {value} is true, which is not known while JAX traces"
+    cause = f"{what} asks whether {value} is true, which is not known"
     return finding("tracer", f"{cause}{_within(failure)}", _or_static(use, failure))
 
 
@@ -27,7 +27,7 @@ def _asking(where: Spot) -> tuple[str, str]:
     """What asks for the truth of the value at which the caret points, and what to use instead."""
     for node in nodes_at(where.source, where.frame):
         inner: ast.AST = node
-        for it in holders(where.source, node):
+        for it in (node, *holders(where.source, node)):
             match it:
                 case ast.BoolOp(op=op):
                     return ("`and`" if isinstance(op, ast.And) else "`or`"), _LOGIC
@@ -56,14 +56,13 @@ def conversion(failure: Failure, around: Circumstances) -> Finding | None:
         )
     where = spot(failure, around)
     text = (where and where.text()) or "this expression"
-    for pattern, said, step in _WAYS:
+    for pattern, said, instead, setting in _WAYS:
         if found := re.search(pattern, failure.message):
             groups = {"text": text, **found.groupdict()}
             cause = said.format(**groups) + _within(failure)
-            return finding(
-                "tracer", cause, _or_static(_numpy(step, text).format(**groups), failure)
-            )
-    cause = f"{text} needs a value that is not known while JAX traces{_within(failure)}"
+            step = _numpy(instead, text).format(**groups)
+            return finding("tracer", cause, _or_static(step, failure) if setting else step)
+    cause = f"{text} needs a value that is not known{_within(failure)}"
     return finding("tracer", cause, _or_static("move it out of the function", failure))
 
 
@@ -78,57 +77,65 @@ _CONVERSIONS = {
     "jax.errors.TracerIntegerConversionError",
     "jax.errors.TracerArrayConversionError",
 }
+# The message, the cause, the next step, and whether the value may be a mere setting.
 _WAYS = (
     (
         r"__array__\(\)",
         "{text} asks NumPy to compute with a traced value, which has no numbers yet",
         "use jax.numpy instead of NumPy",
+        False,
     ),
     (
         r"__index__\(\)",
         "{text} needs a Python integer, and gets a traced value",
         "use jax.lax.fori_loop in place of range, and jax.numpy.array(...)[i] to index",
+        True,
     ),
     (
         r"The problem arose with the `(?P<type>\w+)` function",
-        "{text} needs the number itself, which is not known while JAX traces",
+        "{text} needs the number itself, which is not known",
         "keep it an array, with x.astype({type}), and convert what the function returns",
+        True,
     ),
     (
         r"in the (?P<method>item|tolist)\(\) method",
-        "{text} needs the number itself, which is not known while JAX traces",
+        "{text} needs the number itself, which is not known",
         "keep it an array, and call .{method}() on what the function returns",
+        True,
     ),
     (
         r"The size argument of jnp\.(?P<function>\w+)",
-        "how long the result of {text} is depends on values that are not known while JAX traces",
+        "how long the result of {text} is depends on values that are not known",
         "give it a length: size=N, or use the form with three arguments of jax.numpy.where",
+        False,
     ),
     (
         r"jnp\.(?P<function>\w+)\(\)\. To make",
-        "how long the result of {text} is depends on values that are not known while JAX traces",
+        "how long the result of {text} is depends on values that are not known",
         "give it a length: jax.numpy.{function}(x, size=N)",
+        False,
     ),
     (
         r"It arose in the (?P<what>[\w.]+) argument",
-        "{text} makes a shape of a traced value, and shapes must be known while JAX traces",
+        "{text} makes a shape of a traced value, and shapes must be known",
         "make it a Python number",
+        True,
     ),
 )
 _TOLD = (
     Saying(
         r"^Shapes must be 1D sequences of concrete values",
-        "a shape is made of a traced value, and shapes must be known while JAX traces",
+        "a shape is made of a traced value, and shapes must be known",
         "make it a Python number",
     ),
     Saying(
         r"^Slice entries must be static integers",
-        "a slice with a traced bound has no length that is known while JAX traces",
+        "a slice with a traced bound has no length that is known",
         "write jax.lax.dynamic_slice_in_dim(x, start, length)",
     ),
     Saying(
         r"^Array boolean indices must be concrete",
-        "how many elements the mask picks depends on values that are not known while JAX traces",
+        "how many elements the mask picks depends on values that are not known",
         "write jax.numpy.where(mask, x, 0), which keeps the shape",
     ),
     Saying(
@@ -166,9 +173,9 @@ def leak(failure: Failure, around: Circumstances) -> Finding | None:
 
 
 def _within(failure: Failure) -> str:
-    """The function that was traced, by which transformation."""
+    """When it failed: which function was traced, by which transformation."""
     found = re.search(r"while tracing the function (\S+) at .+? for (\w+)\.", failure.message)
-    return f" {found[1]} for {found[2]}" if found else ""
+    return f" while JAX traces{f' {found[1]} for {found[2]}' if found else ''}"
 
 
 def _or_static(step: str, failure: Failure) -> str:

@@ -14,13 +14,13 @@ from cmdpack.rules.base import (
     own_frame,
     spot,
 )
-from cmdpack.sources import Definition, Source
+from cmdpack.sources import Definition, Source, unparsed
 
 
 def assertion(failure: Failure, around: Circumstances) -> Finding | None:
     """An ``assert`` of the example's own."""
-    where = spot(failure, around)
-    if failure.type != "AssertionError" or where is None or failure.frames[-1] != where.frame:
+    where = spot(failure, around) if failure.type == "AssertionError" else None
+    if where is None or failure.frames[-1] != where.frame:
         return None
     for node in ast.walk(where.source.tree):
         if isinstance(node, ast.Assert) and where.source.line(node) == where.frame.line:
@@ -171,7 +171,7 @@ def _assignment(where: Spot) -> str | None:
             case _:
                 continue
         if where.source.line(target) == where.frame.line and method:
-            array, index = where.source.text(target.value), ast.unparse(target.slice)
+            array, index = where.source.text(target.value), unparsed(target.slice)
             return f"{array} = {array}.at[{index}].{method}({where.source.text(value)})"
     return None
 
@@ -184,15 +184,15 @@ def wrong_call(failure: Failure, around: Circumstances) -> Finding | None:
         r"got multiple values for argument '\w+')",
         failure.message,
     )
-    where = spot(failure, around)
-    if failure.type != "TypeError" or found is None or where is None:
+    where = spot(failure, around) if failure.type == "TypeError" and found else None
+    if found is None or where is None:
         return None
     defined = [it for source in where.everywhere for it in _defined(found[1], source)]
     if len(defined) != 1:
         return None
     source, function = defined[0]
     place = f"{source.command.path}:{source.line(function)}"
-    signature = f"{function.name}({ast.unparse(function.args)})"
+    signature = f"{function.name}({unparsed(function.args)})"
     return finding(
         None,
         f"{signature}, defined at {place}, {found[2]}",
