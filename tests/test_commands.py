@@ -151,6 +151,51 @@ def test_few_executables_are_made(run_on: Run) -> None:
     assert 10 < sum(made) <= 60
 
 
+def invocations() -> Iterator[tuple[str, str]]:
+    """Every option of every command that changes what runs, with each of its choices."""
+    for name, command in COMMANDS.items():
+        flags = {option.name for option in command.spec.options if option.kind == "flag"}
+        for effect in effects(command.spec):
+            for choice in effect.sections:
+                flag = effect.option in flags
+                yield name, f"--{effect.option}" if flag else f"--{effect.option}={choice}"
+
+
+@needs_jax
+@pytest.mark.parametrize(("name_of", "option"), invocations())
+def test_every_option_changes_what_runs(name_of: str, option: str, cmdpack: Cli) -> None:
+    done = cmdpack("run", "--json", "--platform", "cpu", name_of, option)
+    assert done.stderr == ""
+    result = RunResult.model_validate_json(done.stdout)
+    assert result.outcome == "ok", [unit.error for unit in result.units if unit.error]
+    assert result.selection is not None
+    assert result.selection.prefix is None
+    whole = {it.id for it in result.sections if it.outcome == "ok" and it.command == name_of}
+    assert whole >= {*result.selection.sections}
+    own = [unit for unit in result.units if unit.command == name_of]
+    ran = sum(unit.outcome == "ok" for unit in own)
+    assert 0 < ran < len(own)
+    assert result.evidence.functions_executed == result.evidence.functions_defined
+
+
+@needs_jax
+@pytest.mark.parametrize(
+    ("name_of", "options"),
+    [
+        ("jax-essentials", ["--operation=sharding", "--devices"]),
+        ("jax-essentials", ["--operation=pmap"]),
+        ("jax-debug", ["--check-tracers", "--print-values", "--disable-jit"]),
+    ],
+)
+def test_options_together_pass_on_eight_devices(
+    name_of: str, options: list[str], cmdpack: Cli
+) -> None:
+    done = cmdpack("run", "--json", "--emulate", "8", name_of, *options)
+    result = RunResult.model_validate_json(done.stdout)
+    assert result.outcome == "ok", [unit.error for unit in result.units if unit.error]
+    assert result.device_count == 8
+
+
 WATCH = """
 import runpy, sys, types
 
