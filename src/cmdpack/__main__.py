@@ -3,6 +3,11 @@
 import gc
 import sys
 
+# Python puts the current folder first when it is started with `-m`: what lies there must not be
+# taken for what we import. Those who start us from a program of theirs have a path of their own.
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]
+
 from cmdpack import __version__
 
 

@@ -7,10 +7,10 @@
     │   └── ResolutionError  2   a name leads nowhere, to two places, or in a circle
     ├── GrantError           3   a stored consent is needed
     ├── SandboxError         4   code of others, and no sandbox to run it in
+    ├── IntegrityError       5   content is not what it is said to be
     └── InputError           6   something cannot be read or written
 
-The number is the exit code of the command line; 5 is kept for content that is not what it is said
-to be, and nothing ends with it yet. Every message names the place, the thing, the fact
+The number is the exit code of the command line. Every message names the place, the thing, the fact
 and the next step.
 """
 
@@ -26,6 +26,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     GRANT_NEEDED = 3
     NO_SANDBOX = 4
+    INTEGRITY = 5
     IO = 6
     CANCELLED = 130
     PIPE_CLOSED = 141
@@ -76,6 +77,12 @@ class SandboxError(CmdpackError):
     """Code of others, and no sandbox to run it in."""
 
     exit_code = ExitCode.NO_SANDBOX
+
+
+class IntegrityError(CmdpackError):
+    """Content is not what it is said to be."""
+
+    exit_code = ExitCode.INTEGRITY
 
 
 class InputError(CmdpackError):

@@ -11,7 +11,7 @@ from cmdpack.spec import CommandSpec
 
 Role = Literal["dependency", "target"]
 Trust = Literal["built-in", "plugin", "user"]
-SandboxLevel = Literal["off"]
+SandboxLevel = Literal["full", "partial", "off"]
 
 
 class PackOrigin(Noun):
@@ -168,11 +168,13 @@ class CompileCache(Noun):
     """Where compiled executables are kept between runs, or why they are not.
 
     Without a `directory`, JAX is left to the user's own settings, unless the cache is `disabled`.
+    One that is `boxed` is what a sandbox writes, and so is read with care.
     """
 
     directory: str | None
     reason: str
     disabled: bool = False
+    boxed: bool = False
 
 
 class Recordings(Noun):
@@ -182,11 +184,24 @@ class Recordings(Noun):
     hlo: str | None = None
 
 
+class Box(Noun):
+    """What a sandbox shows beside the system's libraries, and what its Python imports from.
+
+    `readable` are folders and files at their own places, `path` is its `sys.path`. With `gpu` the
+    device nodes of GPUs are in it.
+    """
+
+    readable: tuple[str, ...]
+    path: tuple[str, ...]
+    gpu: bool = False
+
+
 NoteCode = Literal[
     "cache",
     "content",
     "device",
     "engine",
+    "grant",
     "leftover",
     "not-clean",
     "plugin",
@@ -211,6 +226,8 @@ class Plan(Noun):
     without, it stops there.
     `environment` are the variables that decide what JAX does: those that the run sets, and the
     user's own that the run keeps.
+    `content` is one digest over all files of the run (see `contents`); `grant` tells by which
+    stored consent the code runs outside the sandbox.
     """
 
     command: str
@@ -224,7 +241,10 @@ class Plan(Noun):
     timeout: float
     keep_going: bool = False
     sandbox: SandboxLevel = "off"
+    box: Box | None = None
     trust: Trust
+    content: str = ""
+    grant: str | None = None
     cache: CompileCache
     recordings: Recordings = Recordings()
     environment: dict[str, str] = Field(default_factory=dict)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cmdpack.codefacts import CodeFacts
+from cmdpack.contents import content_digest, of_run
 from cmdpack.diagnostics import Diagnostic
 from cmdpack.errors import ContentError, SandboxError, UnavailableError, UsageError
 from cmdpack.nouns import Span
@@ -49,6 +50,7 @@ class Wishes(NamedTuple):
     keep_going: bool | None = None
     trace: str | None = None
     dump_hlo: str | None = None
+    allow_gpu: bool = False
 
 
 def planned_path(command: Command) -> str:
@@ -155,6 +157,7 @@ def make_plan(  # noqa: PLR0913 - a plan holds everything that a run depends on
     code: Mapping[str, CodeFacts],
     wishes: Wishes,
     trust: Trust,
+    grant: str | None = None,
     cache: CompileCache,
     environment: Mapping[str, str],
     recordings: Recordings = _NOTHING,
@@ -190,6 +193,8 @@ def make_plan(  # noqa: PLR0913 - a plan holds everything that a run depends on
         timeout=wishes.timeout,
         keep_going=_keep_going(wishes, trust),
         trust=trust,
+        content=content_digest(of_run(chain.commands)),
+        grant=grant,
         cache=cache,
         recordings=recordings,
         environment=dict(environment),

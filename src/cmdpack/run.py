@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, cast
 
-from cmdpack import caches, interpreters, planner, recordings
+from cmdpack import caches, contents, interpreters, planner, recordings, trust
 from cmdpack.arguments import read_arguments
 from cmdpack.dependencies import chain
 from cmdpack.engines.base import Engine
-from cmdpack.errors import ResolutionError, UsageError
+from cmdpack.errors import IntegrityError, ResolutionError, UsageError
 from cmdpack.events import Event
 from cmdpack.plan import Chain, Command, Note, Plan
 from cmdpack.planner import Wishes
@@ -32,7 +32,11 @@ _JAX_PREFIXES = (
 
 
 class Request(NamedTuple):
-    """What the user typed: a command's name or path, its arguments, and the runner's flags."""
+    """What the user typed: a command's name or path, its arguments, and the runner's flags.
+
+    Where a sandbox was asked for by name, no grant counts: not `by_grant`. The content must have
+    the digest `expected`, if there is one.
+    """
 
     word: str
     tokens: Sequence[str] = ()
@@ -41,6 +45,8 @@ class Request(NamedTuple):
     fresh: bool = False
     no_deps: bool = False
     runner_flags: Sequence[str] = ()
+    by_grant: bool = True
+    expected: str | None = None
 
 
 def prepare(plugins: Plugins, registry: Registry, request: Request) -> Plan:
@@ -55,8 +61,11 @@ def prepare(plugins: Plugins, registry: Registry, request: Request) -> Plan:
     linked = Chain(commands=(command,)) if request.no_deps else chain(registry, command)
     commands = linked.commands
     _require_engine(plugins, commands)
-    trust = planner.admit(commands, request.wishes.sandbox)
-    recorded = recordings.planned(request.wishes)
+    _require_content(commands, request.expected)
+    grant, problem = trust.consent(commands) if request.by_grant else (None, None)
+    wishes = request.wishes if grant is None else request.wishes._replace(sandbox="off")
+    admitted = planner.admit(commands, wishes.sandbox)
+    recorded = recordings.planned(wishes)
     own = {name: value for name, value in os.environ.items() if name.startswith(_JAX_PREFIXES)}
     files = [(f"the path of {it.spec.name}", planner.planned_path(it)) for it in commands]
     _require_utf8([*files, *own.items()])
@@ -65,7 +74,7 @@ def prepare(plugins: Plugins, registry: Registry, request: Request) -> Plan:
         planner.require_jax(commands, python, code)
     environment = {
         **own,
-        **planner.platform_variables(request.wishes, python),
+        **planner.platform_variables(wishes, python),
         **option_variables(command.spec, arguments),
     }
     environment |= recordings.variables(recorded, environment)
@@ -76,14 +85,16 @@ def prepare(plugins: Plugins, registry: Registry, request: Request) -> Plan:
         arguments,
         python=python,
         code=code,
-        wishes=request.wishes,
-        trust=trust,
+        wishes=wishes,
+        trust=admitted,
+        grant=None if grant is None else str(grant),
         cache=recordings.without_cache(recorded, cache),
         environment=environment,
         recordings=recorded,
         notes=[
             *planner.device_notes(python, environment, nvidia=interpreters.shows_nvidia()),
             *(Note(code="plugin", message=str(found)) for found in registry.diagnostics),
+            *_grant_notes(grant, problem),
         ],
     )
 
@@ -114,6 +125,31 @@ def _require_engine(plugins: Plugins, commands: Sequence[Command]) -> None:
                 place=_place(it, key),
                 help="name the same engine in both files, or run each on its own",
             )
+
+
+def _require_content(commands: Sequence[Command], expected: str | None) -> None:
+    """Raise `IntegrityError` for other content than the user expects."""
+    if expected is None:
+        return
+    if not contents.is_digest(expected):
+        raise UsageError(
+            f"--expect-digest takes sha256: and 64 hexadecimal digits, not {expected!r}",
+            help="`cmdpack show` and `cmdpack run --plan` print the digest of a command",
+        )
+    found = contents.content_digest(contents.of_run(commands))
+    if found != expected:
+        raise IntegrityError(
+            f"the content is {found}, and {expected} was expected",
+            place=commands[-1].spec.path,
+            help="a file of the run has changed: `cmdpack show` says what it is now",
+        )
+
+
+def _grant_notes(grant: trust.Grant | None, problem: str | None) -> Iterator[Note]:
+    if grant is not None:
+        yield Note(code="grant", message=f"runs outside the sandbox: {grant}")
+    if problem is not None:
+        yield Note(code="grant", message=problem)
 
 
 def _engine_key(command: Command) -> Key | None:

@@ -31,6 +31,7 @@ VERBS = {
     "devices": "Show the devices that examples would run on.",
     "plugins": "List the plugins and what each registers.",
     "export": "Write a pack in the form that an assistant loads.",
+    "trust": "Show what would run, and store your consent to it.",
 }
 
 _HELP = "Command packs for AI coding assistants: read, run and proven."

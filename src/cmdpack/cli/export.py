@@ -33,7 +33,7 @@ def command(
         typer.Option(
             "--pack",
             metavar="DIR",
-            help="A pack that is not installed; refused, as it needs a stored grant.",
+            help="A pack that is not installed; needs what `cmdpack trust --for export` stores.",
         ),
     ] = None,
     json: JsonOption = False,

@@ -77,8 +77,16 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter a flag
         ),
     ] = None,
     sandbox: Annotated[
-        Sandbox, typer.Option(help="off: run code that is of no installed pack, unprotected.")
-    ] = Sandbox.AUTO,
+        Sandbox | None,
+        typer.Option(
+            help="off: run code that is of no installed pack, unprotected. Default: auto, or what "
+            "`cmdpack trust` stored."
+        ),
+    ] = None,
+    expect_digest: Annotated[
+        str | None,
+        typer.Option(metavar="DIGEST", help="Run only content that has this digest; else exit 5."),
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Report every unit, and whole tracebacks.")
     ] = False,
@@ -86,7 +94,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter a flag
     """Run a command's examples, its dependencies first, and report the evidence.
 
     Exit codes: 0 ok; 1 something failed, or nothing ran; 2 usage; 4 the code needs a sandbox;
-    6 something cannot be read; 130 cancelled.
+    5 the content is not the expected one; 6 something cannot be read; 130 cancelled.
     """
     if events and (json or plan):
         raise UsageError(
@@ -102,7 +110,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter a flag
             platform,
             emulate,
             timeout,
-            sandbox,
+            sandbox or Sandbox.AUTO,
             True if keep_going else False if fail_fast else None,
             trace,
             dump_hlo,
@@ -111,6 +119,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter a flag
         fresh=fresh,
         no_deps=no_deps,
         runner_flags=[*_flags(context)],
+        by_grant=sandbox is None,
+        expected=expect_digest,
     )
     registry = load_registry(plugins, pack_dirs=tuple(pack or ()))
     planned = run.prepare(plugins, registry, request)

@@ -8,6 +8,7 @@ import typer
 
 from cmdpack.arguments import synopsis
 from cmdpack.cli.output import JsonOption, PackOption, open_registry, write, write_notes
+from cmdpack.contents import content_digest, of_run
 from cmdpack.declarations import check_options
 from cmdpack.dependencies import chain, check_dependencies
 from cmdpack.diagnostics import Diagnostic
@@ -29,7 +30,8 @@ class Shown(Noun):
     """A command, and what follows from its file.
 
     `runs_first` are the commands that it depends on, in order, unless `stopped` says why they
-    cannot be had. `selectors` maps section ids. `diagnostics` are all of this file.
+    cannot be had. `content` is one digest over its file and theirs. `selectors` maps section
+    ids. `diagnostics` are all of this file.
     """
 
     command: Command
@@ -37,6 +39,7 @@ class Shown(Noun):
     selectors: dict[str, tuple[Selector, ...]]
     runs_first: tuple[str, ...]
     stopped: str | None
+    content: str | None
     diagnostics: tuple[Diagnostic, ...]
 
 
@@ -61,9 +64,11 @@ def command(
 
 def _shown(registry: Registry, found: Command) -> Shown:
     runs_first: tuple[str, ...] = ()
-    stopped = None
+    stopped = content = None
     try:
-        runs_first = tuple(it.qualified for it in chain(registry, found).commands[:-1])
+        commands = chain(registry, found).commands
+        runs_first = tuple(it.qualified for it in commands[:-1])
+        content = content_digest(of_run(commands))
     except CmdpackError as error:
         stopped = str(error)
     found_here = (*found.spec.diagnostics, *check_options(found.spec))
@@ -74,6 +79,7 @@ def _shown(registry: Registry, found: Command) -> Shown:
         selectors=selectors(found.spec),
         runs_first=runs_first,
         stopped=stopped,
+        content=content,
         diagnostics=tuple(sorted(findings, key=lambda it: (it.span.line, it.span.column))),
     )
 
@@ -93,6 +99,8 @@ def _lines(shown: Shown, called: str) -> Iterator[str]:
     yield one_line(f"{spec.name}{version}: {spec.description or spec.title}")
     yield f"  {one_line(f'{spec.path} ({pack.trust}: {pack.source})')}"
     yield f"  {one_line(synopsis(spec, called))}"
+    if shown.content:
+        yield f"  content {shown.content}"
     yield from _part("options", _options(shown))
     yield from _part("sections", _sections(shown))
     yield from _part("relations", _relations(shown))

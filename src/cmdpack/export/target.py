@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from cmdpack import trust
 from cmdpack.errors import ContentError, GrantError, ResolutionError
 from cmdpack.export.files import Written, write_export
 from cmdpack.packs import Pack
@@ -44,28 +45,32 @@ def find_pack(registry: Registry, name: str | None = None) -> Pack:
 def export_pack(pack: Pack, target: str, plugins: Plugins, directory: Path) -> Written:
     """Write `pack` for the assistant `target` into `directory`.
 
-    Raises GrantError for a pack of somebody else's, ResolutionError for an unknown target, and
-    what reading the pack, the target and `write_export` raise.
+    Raises GrantError for a pack of somebody else's without a stored grant for exactly what was
+    read, ResolutionError for an unknown target, and what reading the pack, the target and
+    `write_export` raise.
     """
-    _require_trust(pack)
+    commands = [Command(spec=read_command(path), pack=pack.origin) for path in pack.files.values()]
+    _require_trust(pack, commands)
     exporter = plugins.load_target(target)
     if not isinstance(exporter, Target):
         raise ContentError(
             f"the target {target} has no method files(pack, commands)",
             help="update the plugin that registers it; `cmdpack plugins` names it",
         )
-    commands = [Command(spec=read_command(path), pack=pack.origin) for path in pack.files.values()]
     return write_export(directory, target, exporter.files(pack, commands))
 
 
-def _require_trust(pack: Pack) -> None:
+def _require_trust(pack: Pack, commands: Sequence[Command]) -> None:
     """Refuse what nobody vouched for: an assistant runs an exported command without asking."""
-    if pack.origin.trust == "user":
-        name = next(iter(pack.files))
-        run = ["cmdpack", "run", "--sandbox", "off", "--pack", pack.origin.path, name]
+    if pack.origin.trust != "user":
+        return
+    grant, problem = trust.consent_to_export(pack, commands)
+    if grant is None:
+        words = ["cmdpack", "trust", "--for", "export", pack.origin.path]
+        because = f"\n  note: {problem}" if problem else ""
         raise GrantError(
-            "exporting a pack that is neither built in nor installed needs a stored grant, which"
-            " this version of cmdpack does not have",
+            "exporting a pack that is neither built in nor installed needs a stored grant for "
+            "exactly its content",
             place=pack.origin.path,
-            help=f"install it as a plugin, or run its commands in the terminal: {shlex.join(run)}",
+            help=f"`{shlex.join(words)}` shows what it says, and stores the grant{because}",
         )

@@ -55,6 +55,7 @@ def _circumstances(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "platform", f"{plan.emulate} emulated CPU devices" if plan.emulate else platform
     yield "engine", plan.engine
     yield "trust", f"{plan.trust} code, sandbox {plan.sandbox}"
+    yield "content", plan.content
     yield "timeout", f"{plan.timeout:g} s"
     going_on = "what does not need it still runs" if plan.keep_going else "the run stops"
     yield "at a failure", going_on
