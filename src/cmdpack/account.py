@@ -40,6 +40,7 @@ from cmdpack.result import (
     Warned,
 )
 from cmdpack.rollup import Located
+from cmdpack.sandboxed import explained
 from cmdpack.supervision import Ended
 
 _CACHE_WARNING = re.compile("Error (reading|writing) persistent compilation cache entry")
@@ -222,6 +223,7 @@ class Account:
         if record["error"] is not None:
             failure = self._failure(record["error"])
             kind, advice = advise(kind, failure, self._around)
+            advice = explained(self.plan.sandbox, failure, advice)
             failure = failure.model_copy(update={"advice": advice})
         facts = {name: record[name] for name in _FACTS} | self._exercised.compilations(record)
         if cancelled and kind == "interrupt":
@@ -292,6 +294,7 @@ class Account:
             "deadline": ("timeout", f"the run's {self.plan.timeout:g} s were over{where}"),
             "cancelled": ("cancelled", "cancelled"),
             "output-limit": ("output-limit", _OUTPUT_LIMIT),
+            "memory-limit": ("out-of-memory", f"the run was ended: {end.detail}"),
             "supervisor-lost": ("crashed", "the supervisor of the run was killed"),
             "not-started": ("crashed", f"{self.plan.python.executable} could not be started"),
         }

@@ -14,12 +14,17 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from cmdpack.child.boxes import NOBODY
 from cmdpack.plan import CompileCache, Note, PackOrigin
 
 _FORMAT = "1"
 _UNUSED_DAYS = 60
 _OWN_SETTINGS = ("JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE")
 _MARK = "used"
+_BOXED_BYTES = 256 * 2**20
+_BOXED_FILES = 10_000
+IN_BOX = "/cache"
+"""Where a sandbox shows its cache."""
 
 
 def compile_cache(
@@ -40,6 +45,21 @@ def compile_cache(
     return CompileCache(directory=str(folder), reason="kept for this pack")
 
 
+def boxed_cache(
+    pack: PackOrigin, jaxlib: str | None, circumstances: Mapping[str, str], *, fresh: bool
+) -> CompileCache:
+    """The cache of a sandboxed run, a folder that no run of other circumstances ever reads.
+
+    `circumstances` hold the level of the sandbox and the content of all files of the run. The
+    user's own cache is out of its reach.
+    """
+    if fresh or jaxlib is None:
+        reason = "--fresh" if fresh else "no jaxlib"
+        return CompileCache(directory=None, reason=reason, disabled=True)
+    folder = _root() / f"{jaxlib}-{_key(pack, circumstances)}" / "entries"
+    return CompileCache(directory=str(folder), reason="kept for this content", boxed=True)
+
+
 def prepare(cache: CompileCache, pack: PackOrigin) -> Note | None:
     """Make the folder of `cache`, private to the user, and forget those that are long unused.
 
@@ -47,16 +67,25 @@ def prepare(cache: CompileCache, pack: PackOrigin) -> Note | None:
     """
     if cache.directory is None:
         return None
-    folder = Path(cache.directory)
+    entries = Path(cache.directory)
+    folder = entries.parent if cache.boxed else entries
     try:
         for path in (folder.parent.parent, folder.parent, folder):
             _make_private(path)
         (folder / _MARK).write_bytes(_identity(pack) + b"\n")
+        if cache.boxed:
+            _make_boxed(entries)
     except OSError as error:
         reason = f"{error.filename or folder} cannot be written: {error.strerror or error}"
         return Note(code="cache", message=f"no compile cache: {reason}")
     _forget_unused(folder.parent)
     return None
+
+
+def prune(cache: CompileCache) -> None:
+    """Empty a cache that a sandbox has filled with too much, or with other things than files."""
+    if cache.directory is not None and cache.boxed and not _is_proper(Path(cache.directory)):
+        shutil.rmtree(cache.directory, ignore_errors=True)
 
 
 def variables(cache: CompileCache) -> dict[str, str]:
@@ -66,7 +95,7 @@ def variables(cache: CompileCache) -> dict[str, str]:
     if cache.directory is None:
         return {}
     return {
-        "JAX_COMPILATION_CACHE_DIR": cache.directory,
+        "JAX_COMPILATION_CACHE_DIR": IN_BOX if cache.boxed else cache.directory,
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
@@ -115,6 +144,31 @@ def _make_private(folder: Path) -> None:
         raise PermissionError(0, "it is not a folder of yours", str(folder))
     if found.st_mode & 0o077:
         folder.chmod(0o700)
+
+
+def _make_boxed(entries: Path) -> None:
+    """Make the folder that a sandbox writes, empty if what is there is too much, or odd.
+
+    Nothing in it is opened or followed. A sandbox that root starts is not root's.
+    """
+    if entries.exists() and not _is_proper(entries):
+        shutil.rmtree(entries)
+    entries.mkdir(mode=0o700, exist_ok=True)
+    if os.geteuid() == 0:
+        os.chown(entries, NOBODY, NOBODY, follow_symlinks=False)
+
+
+def _is_proper(entries: Path) -> bool:
+    """Whether a folder holds plain files alone, and not too many."""
+    left, number = _BOXED_BYTES, _BOXED_FILES
+    with os.scandir(entries) as found:
+        for entry in found:
+            facts = entry.stat(follow_symlinks=False)
+            left -= max(facts.st_size, facts.st_blocks * 512)
+            number -= 1
+            if not stat.S_ISREG(facts.st_mode) or facts.st_nlink > 1 or min(left, number) < 0:
+                return False
+    return True
 
 
 def _forget_unused(root: Path) -> None:

@@ -15,6 +15,11 @@ def in_user_python(python: str, role: str, *arguments: str) -> list[str]:
     return [python, "-P", _DOOR, role, *arguments]
 
 
+def isolated(python: str, role: str, *arguments: str) -> list[str]:
+    """The command that plays `role` in `python`, which heeds no variable and writes no bytecode."""
+    return [python, "-I", "-B", _DOOR, role, *arguments]
+
+
 def in_our_python(role: str, *arguments: str) -> list[str]:
     """The command that plays `role` in the Python of cmdpack, without `site`, which costs time."""
     return [sys.executable, "-I", "-S", _DOOR, role, *arguments]

@@ -38,15 +38,22 @@ class _Answer(Noun):
     versions: dict[str, str]
     has_jax: bool
     accelerators: tuple[str, ...]
+    folders: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
     examples: dict[str, CodeFacts]
 
 
 class Examination(NamedTuple):
-    """What one Python says of itself, whether it has JAX, and its view of each example by key."""
+    """What one Python says of itself, whether it has JAX, and its view of each example by key.
+
+    `folders` are all that it is made of, `path` is its `sys.path`: what a sandbox must show.
+    """
 
     python: PythonFacts
     has_jax: bool
     code: dict[str, CodeFacts]
+    folders: tuple[str, ...]
+    path: tuple[str, ...]
 
 
 def choose(
@@ -147,7 +154,7 @@ def _examination(candidate: Candidate, answer: _Answer) -> Examination:
         versions=answer.versions,
         accelerators=answer.accelerators,
     )
-    return Examination(facts, answer.has_jax, answer.examples)
+    return Examination(facts, answer.has_jax, answer.examples, answer.folders, answer.path)
 
 
 def shows_nvidia(root: Path = Path("/")) -> bool:

@@ -206,6 +206,7 @@ NoteCode = Literal[
     "not-clean",
     "plugin",
     "recording",
+    "sandbox",
     "selection",
 ]
 

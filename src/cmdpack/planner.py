@@ -7,7 +7,7 @@ from typing import NamedTuple
 from cmdpack.codefacts import CodeFacts
 from cmdpack.contents import content_digest, of_run
 from cmdpack.diagnostics import Diagnostic
-from cmdpack.errors import ContentError, SandboxError, UnavailableError, UsageError
+from cmdpack.errors import ContentError, UnavailableError, UsageError
 from cmdpack.nouns import Span
 from cmdpack.parameters import replacements
 from cmdpack.plan import (
@@ -63,31 +63,16 @@ def example_key(command: Command, example: Example) -> str:
     return f"{command.spec.path}/{example.id}"
 
 
-def admit(commands: Sequence[Command], sandbox: str) -> Trust:
+def admit(commands: Sequence[Command]) -> Trust:
     """The trust of a run: the lowest of its parts.
 
-    Raises `ContentError` for a file that cannot be run as it stands, and `SandboxError` for code
-    from outside the built-in pack and plugins, unless its user typed ``--sandbox off``.
+    Raises `ContentError` for a file that cannot be run as it stands.
     """
     for command in commands:
         for diagnostic in command.spec.diagnostics:
             if diagnostic.severity == "error" or diagnostic.code in _CUT_SHORT:
                 raise _unusable(diagnostic, command)
-    trust = min((command.pack.trust for command in commands), key=_TRUST.index)
-    if sandbox == "partial":
-        raise SandboxError(
-            "this version has no sandbox, and so no partial one",
-            help="--sandbox off runs the code with all your rights",
-        )
-    if trust == "user" and sandbox != "off":
-        stranger = next(command for command in commands if command.pack.trust == "user")
-        raise SandboxError(
-            "code from outside the built-in pack and plugins would have to run in a sandbox, "
-            "which this version does not have",
-            place=stranger.spec.path,
-            help="read the file; --sandbox off then runs its code with all your rights",
-        )
-    return trust
+    return min((command.pack.trust for command in commands), key=_TRUST.index)
 
 
 def _unusable(diagnostic: Diagnostic, command: Command) -> ContentError:

@@ -287,7 +287,13 @@ class Ending(Noun):
     """How the runner's process ended, as its supervisor saw it. `peak_memory` is in bytes."""
 
     reason: Literal[
-        "exit", "deadline", "cancelled", "output-limit", "supervisor-lost", "not-started"
+        "exit",
+        "deadline",
+        "cancelled",
+        "output-limit",
+        "memory-limit",
+        "supervisor-lost",
+        "not-started",
     ]
     status: int | None = None
     signal: str | None = None

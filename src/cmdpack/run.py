@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, cast
 
-from cmdpack import caches, contents, interpreters, planner, recordings, trust
+from cmdpack import caches, contents, interpreters, planner, recordings, sandbox, trust
 from cmdpack.arguments import read_arguments
 from cmdpack.dependencies import chain
 from cmdpack.engines.base import Engine
@@ -64,12 +64,15 @@ def prepare(plugins: Plugins, registry: Registry, request: Request) -> Plan:
     _require_content(commands, request.expected)
     grant, problem = trust.consent(commands) if request.by_grant else (None, None)
     wishes = request.wishes if grant is None else request.wishes._replace(sandbox="off")
-    admitted = planner.admit(commands, wishes.sandbox)
+    admitted = planner.admit(commands)
+    level = sandbox.level_of(admitted, wishes)
     recorded = recordings.planned(wishes)
     own = {name: value for name, value in os.environ.items() if name.startswith(_JAX_PREFIXES)}
     files = [(f"the path of {it.spec.name}", planner.planned_path(it)) for it in commands]
     _require_utf8([*files, *own.items()])
-    python, has_jax, code = interpreters.choose(request.python, os.environ, commands)
+    with sandbox.required(level, _stranger(commands).spec.path):
+        examined = interpreters.choose(request.python, os.environ, commands)
+    python, has_jax, code, folders, path = examined
     if not has_jax:
         planner.require_jax(commands, python, code)
     environment = {
@@ -79,8 +82,13 @@ def prepare(plugins: Plugins, registry: Registry, request: Request) -> Plan:
     }
     environment |= recordings.variables(recorded, environment)
     jaxlib = python.versions.get("jaxlib")
-    cache = caches.compile_cache(command.pack, jaxlib, environment, fresh=request.fresh)
-    return planner.make_plan(
+    if level == "off":
+        cache = caches.compile_cache(command.pack, jaxlib, environment, fresh=request.fresh)
+    else:
+        content = contents.content_digest(contents.of_run(commands))
+        around = {**environment, **sandbox.circumstances(level, content)}
+        cache = caches.boxed_cache(command.pack, jaxlib, around, fresh=request.fresh)
+    plan = planner.make_plan(
         linked,
         arguments,
         python=python,
@@ -97,6 +105,8 @@ def prepare(plugins: Plugins, registry: Registry, request: Request) -> Plan:
             *_grant_notes(grant, problem),
         ],
     )
+    box = sandbox.box_of(folders, path, gpu=wishes.allow_gpu)
+    return sandbox.confined(plan, level, box, wishes)
 
 
 def execute(plugins: Plugins, plan: Plan, control: Control) -> Iterator[Event]:
@@ -125,6 +135,11 @@ def _require_engine(plugins: Plugins, commands: Sequence[Command]) -> None:
                 place=_place(it, key),
                 help="name the same engine in both files, or run each on its own",
             )
+
+
+def _stranger(commands: Sequence[Command]) -> Command:
+    """The command for whose sake a run is sandboxed."""
+    return next((it for it in commands if it.pack.trust == "user"), commands[-1])
 
 
 def _require_content(commands: Sequence[Command], expected: str | None) -> None:

@@ -48,6 +48,7 @@ class Ended(NamedTuple):
     corrupt: str | None
     cpu: float | None
     clean: bool
+    detail: str | None = None
 
 
 Signal = Recorded | Native | Ended
@@ -74,8 +75,12 @@ class Supervision:
         *,
         timeout: float,
         environment: Mapping[str, str],
+        box: Mapping[str, Any] | None = None,
     ) -> None:
-        """Start the processes; `timeout` is in seconds, `environment` is the runner's whole one."""
+        """Start the processes; `timeout` is in seconds, `environment` is the runner's whole one.
+
+        Where there is a `box`, the runner is in it (see `sandbox.order`).
+        """
         self._received = b""
         self._report: dict[str, Any] | None = None
         self._runner = 0
@@ -89,11 +94,12 @@ class Supervision:
         processes.become_subreaper()  # should the supervisor be killed, what is below it is ours
         try:
             order = {
-                "command": children.in_user_python(python, "runner", str(descriptor)),
+                "command": _command(python, descriptor, box),
                 "timeout": timeout,
                 "stdout": pipes[0][1],
                 "stderr": pipes[1][1],
                 "keep": descriptor,
+                "box": box if box and box.get("program") else None,
             }
             self._supervisor = _start(order, {**environment, _MARK: self._mark})
         except OSError:
@@ -245,6 +251,7 @@ class Supervision:
             self._reader.corrupt,
             report.get("cpu"),
             report.get("clean", False),
+            report.get("detail"),
         )
 
     def close(self) -> None:
@@ -268,6 +275,13 @@ class Supervision:
             self._hurry()
         if self._supervisor.returncode != 0:
             self._sweep()
+
+
+def _command(python: str, channel: int, box: Mapping[str, Any] | None) -> list[str]:
+    if box is None:
+        return children.in_user_python(python, "runner", str(channel))
+    confinement = {"channel": channel, **box["confinement"]}
+    return children.isolated(python, "boxed", json.dumps(confinement))
 
 
 def _start(order: dict[str, Any], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

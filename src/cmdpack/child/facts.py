@@ -10,11 +10,14 @@ import os
 import platform
 import re
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from . import units
 
 _DISTRIBUTION = re.compile(r"(jax|jaxlib|numpy)-([^-]+)\.dist-info")
+
+_LINKS = 16  # more are a circle
 
 
 def main(arguments: list[str]) -> None:
@@ -28,6 +31,8 @@ def main(arguments: list[str]) -> None:
         "versions": _versions(),
         "has_jax": all(importlib.util.find_spec(name) for name in ("jax", "jaxlib")),
         "accelerators": sorted(_accelerators()),
+        "folders": [*_folders()],
+        "path": [*_path()],
         "examples": {example["id"]: _analysis(example) for example in request["examples"]},
     }
     print(json.dumps(answer))
@@ -54,6 +59,28 @@ def _accelerators() -> set[str]:
     if importlib.util.find_spec("libtpu") is not None:
         found.add("tpu")
     return found
+
+
+def _folders() -> Iterator[str]:
+    """All that this Python is made of: its prefixes, what it imports from, the way to its program.
+
+    A link on that way may lie anywhere.
+    """
+    yield from (sys.base_prefix, sys.base_exec_prefix, sys.prefix, sys.exec_prefix, *_path())
+    program = sys.executable
+    for _ in range(_LINKS):
+        yield program
+        if not os.path.islink(program):
+            return
+        program = os.path.normpath(os.path.join(os.path.dirname(program), os.readlink(program)))
+
+
+def _path() -> Iterator[str]:
+    """What this Python imports from by itself; `PYTHONPATH` is the user's surroundings."""
+    added = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    for folder in sys.path:
+        if os.path.isabs(folder) and os.path.exists(folder) and folder not in added:
+            yield folder
 
 
 def _listing(folder: str) -> list[str]:

@@ -15,7 +15,7 @@ import sys
 import time
 from typing import Any
 
-from . import processes
+from . import boxes, processes, watchdog
 
 _CANCEL_GRACE = 1.0  # seconds that a cancelled runner has to clean up after its KeyboardInterrupt
 _EXIT_GRACE = (
@@ -24,9 +24,10 @@ _EXIT_GRACE = (
 
 
 def main(arguments: list[str]) -> None:
-    """Run the command of one JSON order: ``{"command", "timeout", "stdout", "stderr", "keep"}``.
+    """Run the command of one order: ``{"command", "timeout", "stdout", "stderr", "keep", "box"}``.
 
     `timeout` is in seconds; the rest are descriptors, `keep` one that the runner inherits as it is.
+    A `box` is what `boxes.execute` wants, and under ``watch`` what `watchdog.Watchdog` wants.
     """
     order = json.loads(arguments[0])
     processes.become_subreaper()
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> None:
     for descriptor in (order["stdout"], order["stderr"], order["keep"]):
         os.close(descriptor)
     _report({"report": "started", "pid": runner})
-    watch = _Watch(runner, waker, time.monotonic() + order["timeout"])
+    watch = _Watch(runner, waker, time.monotonic() + order["timeout"], order["box"])
     reason = watch.until_over()
     _report({"report": "ended", "reason": reason, **watch.clean_up(reason)})
 
@@ -74,16 +75,31 @@ def _start(order: dict[str, Any]) -> int:
         os.dup2(order["stderr"], 2)
         os.close(order["stdout"])
         os.close(order["stderr"])
+        if order["box"] is not None:
+            boxes.execute(order["box"], command, supervisor)
         os.execv(command[0], command)
+    except OSError as error:
+        os.write(2, f"cmdpack: {error}\n".encode())
     finally:
         os._exit(127)
 
 
 class _Watch:
-    """Waits for the first of: the runner's end, an order, the loss of cmdpack, the deadline."""
+    """Waits for the first of: the runner's end, an order, the loss of cmdpack, a limit.
 
-    def __init__(self, runner: int, waker: int, deadline: float) -> None:
+    A limit is the deadline, and for a box what its processes and files may take together. Of a box,
+    `runner` is the process around it.
+    """
+
+    def __init__(
+        self, runner: int, waker: int, deadline: float, box: dict[str, Any] | None
+    ) -> None:
         self._runner = runner
+        self._dog = watchdog.Watchdog(box["watch"], self._leader) if box else None
+        self._looked = 0.0
+        self._others = _Usage()
+        self._boxed = box is not None
+        self.detail: str | None = None
         self._waker = waker
         self._deadline = deadline
         self._orders = b""
@@ -98,13 +114,34 @@ class _Watch:
             remaining = self._deadline - time.monotonic()
             if remaining <= 0:
                 return "deadline"
-            ready = dict(poll.poll(min(remaining, 3600) * 1000))
+            ready = dict(poll.poll(min(remaining, self._patience()) * 1000))
             if self._waker in ready:
                 os.read(self._waker, 4096)
             if self._ended():
                 return "deadline" if self._killed_when_late() else "exit"
             if 0 in ready and (reason := self._obey()) is not None:
                 return reason
+            if self._takes_too_much():
+                return "memory-limit"
+
+    def _patience(self) -> float:
+        """Seconds until there is something to look at."""
+        return 3600 if self._dog is None else watchdog.INTERVAL
+
+    def _takes_too_much(self) -> bool:
+        now = time.monotonic()
+        if self._dog is None or now - self._looked < watchdog.INTERVAL:
+            return False
+        self._looked = now
+        self.detail = self._dog.problem(processes.descendants(os.getpid()))
+        return self.detail is not None
+
+    def _leader(self) -> int | None:
+        """The process that runs the examples, seen from here."""
+        if not self._boxed:
+            return self._runner
+        found = boxes.leader(self._runner)
+        return None if found is None else found.pid
 
     def _killed_when_late(self) -> bool:
         """Whether the runner was killed for the deadline, while this process was kept stopped."""
@@ -126,7 +163,11 @@ class _Watch:
 
     def _interrupt(self) -> None:
         """Let the runner clean up, for a moment; anything more from cmdpack cuts this short."""
-        os.kill(self._runner, signal.SIGINT)
+        leader = self._leader()
+        if leader is None:  # the box is not ready yet
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(leader, signal.SIGINT)
         limit = time.monotonic() + _CANCEL_GRACE
         while not self._ended() and (remaining := limit - time.monotonic()) > 0:
             ready, _, _ = select.select([self._waker, 0], [], [], remaining)
@@ -147,7 +188,9 @@ class _Watch:
                 if pid == 0:
                     return
                 if pid == self._runner:
-                    self.ending = _ending(status, usage)
+                    self.ending = _ending(status, usage, boxed=self._boxed)
+                elif self._boxed:
+                    self._others.add(usage)
 
     def clean_up(self, reason: str) -> dict[str, Any]:
         """End everything below this process; name what had outlived a runner that ended itself."""
@@ -162,7 +205,12 @@ class _Watch:
         if sys.platform != "linux":
             self._end_group()
         clean = processes.end_all(lambda: processes.descendants(me), self.collect)
-        return {"clean": clean, "leftovers": leftovers, **self.ending}
+        return {
+            "clean": clean,
+            "leftovers": leftovers,
+            "detail": self.detail,
+            **self._others.added_to(self.ending),
+        }
 
     def _end_group(self) -> None:
         """Without /proc, the runner's own process group is all that is known to be below it."""
@@ -172,13 +220,35 @@ class _Watch:
             time.sleep(0.005)
 
 
-def _ending(status: int, usage: resource.struct_rusage) -> dict[str, Any]:
+class _Usage:
+    """What the processes of a box took that ended as orphans: the first one of it does."""
+
+    def __init__(self) -> None:
+        self._peak = 0
+        self._cpu = 0.0
+
+    def add(self, usage: resource.struct_rusage) -> None:
+        self._peak = max(self._peak, usage.ru_maxrss * _SCALE)
+        self._cpu += usage.ru_utime + usage.ru_stime
+
+    def added_to(self, ending: dict[str, Any]) -> dict[str, Any]:
+        if not ending:
+            return ending
+        peak, cpu = max(self._peak, ending["peak_memory"]), self._cpu + ending["cpu"]
+        return {**ending, "peak_memory": peak, "cpu": cpu}
+
+
+_SCALE = 1 if sys.platform == "darwin" else 1024
+
+
+def _ending(status: int, usage: resource.struct_rusage, *, boxed: bool) -> dict[str, Any]:
     code = os.waitstatus_to_exitcode(status)
-    scale = 1 if sys.platform == "darwin" else 1024
+    if boxed and code - 128 in signal.valid_signals():  # as bubblewrap passes a signal on
+        code = 128 - code
     return {
         "status": code if code >= 0 else None,
         "signal": _name_of(-code) if code < 0 else None,
-        "peak_memory": usage.ru_maxrss * scale,
+        "peak_memory": usage.ru_maxrss * _SCALE,
         "cpu": usage.ru_utime + usage.ru_stime,
     }
 

@@ -18,7 +18,7 @@ def command(
     json: JsonOption = False,
 ) -> ExitCode:
     """Start JAX and show the devices that examples would run on."""
-    facts, _, _ = interpreters.choose(python, os.environ, ())
+    facts = interpreters.choose(python, os.environ, ()).python
     wishes = planner.Wishes(platform=platform, emulate=emulate)
     environment = planner.platform_variables(wishes, facts)
     report = find_devices(facts, environment, platform)

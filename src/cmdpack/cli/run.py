@@ -79,10 +79,13 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter a flag
     sandbox: Annotated[
         Sandbox | None,
         typer.Option(
-            help="off: run code that is of no installed pack, unprotected. Default: auto, or what "
-            "`cmdpack trust` stored."
+            help="off: run code that is of no installed pack, unprotected. partial: protect files "
+            "and TCP only. Default: auto, or what `cmdpack trust` stored."
         ),
     ] = None,
+    allow_gpu: Annotated[
+        bool, typer.Option("--allow-gpu", help="Let GPUs into the sandbox, and to their drivers.")
+    ] = False,
     expect_digest: Annotated[
         str | None,
         typer.Option(metavar="DIGEST", help="Run only content that has this digest; else exit 5."),
@@ -114,6 +117,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter a flag
             True if keep_going else False if fail_fast else None,
             trace,
             dump_hlo,
+            allow_gpu,
         ),
         python=python,
         fresh=fresh,

@@ -1,12 +1,11 @@
 """The default engine: runs a command's own examples, unit after unit, in the user's Python."""
 
-import os
 import re
 from collections.abc import Iterator
 from time import monotonic
 from typing import Any
 
-from cmdpack import caches, recordings
+from cmdpack import caches, recordings, sandbox
 from cmdpack.account import Account
 from cmdpack.child import wire
 from cmdpack.events import Event, RunFinished, RunRestarted, RunStarted
@@ -77,20 +76,24 @@ def _without_cache(plan: Plan, reason: str) -> Plan:
 
 def _attempt(account: Account, control: Control, timeout: float) -> Iterator[Event]:
     plan = account.plan
-    supervision = Supervision(
-        plan.python.executable,
-        _request(plan),
-        timeout=timeout,
-        environment={**os.environ, **plan.environment, **caches.variables(plan.cache)},
-    )
-    for signal in supervision.signals(control):
-        match signal:
-            case Recorded(record):
-                yield from account.take(record, cancelled=control.cancelled > 0)
-            case Native(stream, text):
-                yield from account.take_native(stream, text)
-            case Ended():
-                yield from account.close(signal)
+    with sandbox.scratch(plan) as folder:
+        variables = sandbox.environment(plan, folder, caches.variables(plan.cache))
+        supervision = Supervision(
+            plan.python.executable,
+            _request(plan),
+            timeout=timeout,
+            environment=variables,
+            box=sandbox.order(plan, folder, variables),
+        )
+        for signal in supervision.signals(control):
+            match signal:
+                case Recorded(record):
+                    yield from account.take(record, cancelled=control.cancelled > 0)
+                case Native(stream, text):
+                    yield from account.take_native(stream, text)
+                case Ended():
+                    yield from account.close(signal)
+    caches.prune(plan.cache)
 
 
 def _request(plan: Plan) -> wire.Record:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from cmdpack.plan import Plan, PlannedCommand
+from cmdpack.sandboxed import in_words
 from cmdpack.terminal import one_line, printable, table
 
 
@@ -54,7 +55,7 @@ def _circumstances(plan: Plan) -> Iterator[tuple[str, str]]:
     platform = plan.platform or "the one that JAX picks"
     yield "platform", f"{plan.emulate} emulated CPU devices" if plan.emulate else platform
     yield "engine", plan.engine
-    yield "trust", f"{plan.trust} code, sandbox {plan.sandbox}"
+    yield "trust", f"{plan.trust} code, sandbox {in_words(plan.sandbox)}"
     yield "content", plan.content
     yield "timeout", f"{plan.timeout:g} s"
     going_on = "what does not need it still runs" if plan.keep_going else "the run stops"

@@ -19,6 +19,7 @@ from cmdpack.plan import NOT_SELECTED, Plan, PlannedCommand
 from cmdpack.report import failures
 from cmdpack.report.plans import selection
 from cmdpack.result import Evidence, Recompilation, RunResult, UnitResult
+from cmdpack.sandboxed import in_words
 from cmdpack.terminal import one_line, printable
 
 _INDENT = "    "
@@ -115,7 +116,7 @@ def evidence(result: RunResult) -> str:
         f"{times.total:.2f} s: import {times.imports:.2f}, trace {times.trace:.2f}, "
         f"lower {times.lower:.2f}, compile {times.compile:.2f}, run {times.run:.2f}; "
         f"{', '.join([*versions, f'Python {result.python.version}'])} "
-        f"({result.python.executable}); sandbox {result.sandbox}"
+        f"({result.python.executable}); sandbox {in_words(result.sandbox)}"
     )
 
 
