@@ -42,13 +42,14 @@ _SHOWN = {"VIRTUAL_ENV", "CONDA_PREFIX", "NO_COLOR", "COLUMNS", "LINES", "TERM"}
 
 @pytest.fixture(scope="session")
 def surroundings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a user without settings, whose caches are the test session's own."""
+    """The environment of a user without settings, whose caches and grants are the session's own."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(_SETTINGS) and name not in _SHOWN
     }
-    return {**kept, "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("caches"))}
+    own = {"XDG_CACHE_HOME": "caches", "XDG_STATE_HOME": "state"}
+    return {**kept, **{name: str(tmp_path_factory.mktemp(it)) for name, it in own.items()}}
 
 
 @pytest.fixture(scope="session")

@@ -94,10 +94,13 @@ def _fault(folder: Path) -> str | None:
 def _digest_of_own(path: Path) -> str | None:
     """The SHA-256 of a regular file of the user's that not everybody can write."""
     number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(number, "rb") as file:  # noqa: PTH123 - a descriptor, which is what is checked
+    try:
         found = os.fstat(number)
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
             return None
         if found.st_mode & stat.S_IWOTH:
             return None
-        return hashlib.sha256(file.read(LARGEST_FILE + 1)).hexdigest()
+        with open(number, "rb", closefd=False) as file:
+            return hashlib.sha256(file.read(LARGEST_FILE + 1)).hexdigest()
+    finally:
+        os.close(number)

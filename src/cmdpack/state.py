@@ -31,12 +31,14 @@ def folder() -> Path:
     """
     import platformdirs  # noqa: PLC0415 - most verbs need no state
 
-    found = platformdirs.user_state_path("cmdpack", appauthor=False)
-    named = os.environ.get("XDG_STATE_HOME", "")
-    if not found.is_absolute() or (named.strip() and not Path(named).is_absolute()):
+    named = os.environ.get("XDG_STATE_HOME", "").strip()
+    found = None
+    with contextlib.suppress(RuntimeError):  # without a home
+        found = platformdirs.user_state_path("cmdpack", appauthor=False)
+    if found is None or not found.is_absolute() or (named and not Path(named).is_absolute()):
         raise InputError(
             "there is no place to keep grants: no home folder is known",
-            place=str(found),
+            place=named or None,
             help="set HOME or XDG_STATE_HOME to an absolute path",
         )
     return found
@@ -70,13 +72,15 @@ def read(path: Path, limit: int) -> bytes | None:
         return None
     except OSError as error:
         raise UnsafeError(f"the file cannot be read: {error.strerror}") from error
-    with open(number, "rb") as file:  # noqa: PTH123 - a descriptor, which is what was checked
+    try:
         found = os.fstat(number)
         _check(found, "the file", right=stat.S_ISREG(found.st_mode))
-        try:
+        with open(number, "rb", closefd=False) as file:
             content = file.read(limit + 1)
-        except OSError as error:
-            raise UnsafeError(f"the file cannot be read: {error.strerror}") from error
+    except OSError as error:
+        raise UnsafeError(f"the file cannot be read: {error.strerror}") from error
+    finally:
+        os.close(number)
     if len(content) > limit:
         raise UnsafeError(f"the file has more than {limit} bytes")
     return content

@@ -30,6 +30,7 @@ Scope = Literal["run", "export"]
 
 FILE = "trust.json"
 _FORMAT = 1
+_NEWER = "a newer cmdpack wrote the file"
 _LOCK = "trust.lock"
 _TEXTS = "approved"
 _BOM = codecs.BOM_UTF8  # which is no part of a text, and part of its digest
@@ -59,7 +60,7 @@ class Grant(Noun):
 class _File(Noun):
     """The file of the store."""
 
-    version: int
+    version: Literal[1]
     grants: tuple[Grant, ...]
 
 
@@ -88,22 +89,20 @@ def _read(place: Path) -> Store:
 
 
 def _grants(content: bytes) -> tuple[Grant, ...]:
+    if _version(content) > _FORMAT:
+        raise UnsafeError(_NEWER)
     try:
-        file = _File.model_validate_json(content, strict=True)
+        return _File.model_validate_json(content, strict=True).grants
     except ValidationError as error:
-        if _is_newer(content):
-            raise UnsafeError("a newer cmdpack wrote the file") from error
         raise UnsafeError("the file is not what cmdpack writes") from error
-    if file.version != _FORMAT:
-        raise UnsafeError("a newer cmdpack wrote the file")
-    return file.grants
 
 
-def _is_newer(content: bytes) -> bool:
+def _version(content: bytes) -> int:
     with contextlib.suppress(ValueError, RecursionError):
         document = json.loads(content)
-        return isinstance(document, dict) and document.get("version", 0) != _FORMAT
-    return False
+        version = document.get("version") if isinstance(document, dict) else None
+        return version if isinstance(version, int) else 0
+    return 0
 
 
 def consent(commands: Sequence[Command]) -> tuple[Grant | None, str | None]:
@@ -248,7 +247,7 @@ def _put_aside(place: Path, problem: str | None) -> str | None:
     """Move a store that cannot be believed out of the way, and return what is to be said."""
     if problem is None:
         return None
-    if "newer cmdpack" in problem:
+    if problem.endswith(_NEWER):
         raise InputError(problem, help="use the newer cmdpack, or move the file away")
     bad = place / f"{FILE}.bad"
     try:
