@@ -1,9 +1,13 @@
 """Runs Markdown files as a user does: through the planner, a supervisor and a runner."""
 
+import ctypes
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -143,3 +147,102 @@ def run_code(run_file: Run, document: Callable[..., Path]) -> Run:
 def cmdpack() -> list[str]:
     """The command that starts cmdpack as a process of its own."""
     return [sys.executable, "-m", "cmdpack"]
+
+
+# Who runs a test: its own user, and where that is root somebody without rights
+
+STRANGER = 54321
+
+
+class Person(NamedTuple):
+    """A user with a folder of their own, in which they start programs."""
+
+    folder: Path
+    uid: int | None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        places = {"CACHE": "cache", "STATE": "state", "CONFIG": "config"}
+        own = {f"XDG_{name}_HOME": str(self.folder / place) for name, place in places.items()}
+        home = {"HOME": str(self.folder), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+        return {**home, **own}
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        for it in (path, path.parent):
+            if self.uid is not None:
+                os.chown(it, self.uid, self.uid)
+        return path
+
+    def start(self, words: Sequence[str | Path], **more: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*map(str, words)],
+            env={**self.environment, **more.pop("env", {})},
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=None if self.uid is None else self._become,
+            **more,
+        )
+
+    def run(self, *words: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
+        with self.start(words, **more) as process:
+            out, errors = process.communicate(timeout=120)
+        return subprocess.CompletedProcess([*words], process.returncode, out, errors)
+
+    def cmdpack(self, *words: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
+        return self.run(sys.executable, "-m", "cmdpack", *words, **more)
+
+    def _become(self) -> None:
+        """Become this user, to whom the Python of the test run is open, wherever it lies."""
+        closed = _closed(Path(sys.base_prefix))
+        if closed is not None:
+            _open_way(closed)
+        os.setgroups([])
+        os.setgid(self.uid or 0)
+        os.setuid(self.uid or 0)
+
+
+def _closed(path: Path) -> Path | None:
+    """The uppermost folder on the way to `path` that others may not enter."""
+    found = [it for it in (*path.parents, path) if not it.stat().st_mode & 1]
+    return min(found, key=lambda it: len(it.parts), default=None)
+
+
+def _open_way(closed: Path) -> None:
+    """For this process alone, show of the folder `closed` only the Python in it, to everybody."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    prefix = Path(sys.base_prefix)
+    done = libc.unshare(0x20000) or libc.mount(b"none", b"/", None, 0x44000, None)
+    descriptor = os.open(prefix, os.O_PATH)  # of the new mount namespace, hence not sooner
+    done = done or libc.mount(b"none", bytes(closed), b"tmpfs", 0, b"mode=755,size=1m")
+    prefix.mkdir(parents=True)
+    source = f"/proc/self/fd/{descriptor}".encode()
+    if done or libc.mount(source, bytes(prefix), None, 0x5000, None):
+        raise OSError(ctypes.get_errno(), "the way to Python cannot be opened")
+    os.close(descriptor)
+
+
+@pytest.fixture(params=["me", "stranger"], scope="module")
+def someone(request: pytest.FixtureRequest) -> Iterator[Person]:
+    """The user of the test run, and where that is root, a user without rights too."""
+    if request.param == "stranger" and os.geteuid() != 0:
+        pytest.skip("the test run itself has no rights: tested as `me`")
+    uid = STRANGER if request.param == "stranger" else None
+    folder = Path(tempfile.mkdtemp(prefix="test-of-cmdpack-"))
+    if uid is not None:
+        os.chown(folder, uid, uid)
+    yield Person(folder, uid)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def person(someone: Person) -> Person:
+    """Someone whose folder is empty."""
+    for path in someone.folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return someone
