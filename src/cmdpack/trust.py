@@ -13,7 +13,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from pydantic import ValidationError
 
@@ -29,7 +29,7 @@ Scope = Literal["run", "export"]
 """What a grant allows: running outside the sandbox, or handing over to an assistant."""
 
 FILE = "trust.json"
-_FORMAT = 1
+_FORMAT: Final = 1
 _NEWER = "a newer cmdpack wrote the file"
 _LOCK = "trust.lock"
 _TEXTS = "approved"
