@@ -23,6 +23,7 @@ _OWN_SETTINGS = ("JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE")
 _MARK = "used"
 _BOXED_BYTES = 256 * 2**20
 _BOXED_FILES = 10_000
+_HOMELESS = CompileCache(directory=None, reason="no home folder is known", disabled=True)
 IN_BOX = "/cache"
 """Where a sandbox shows its cache."""
 
@@ -41,7 +42,9 @@ def compile_cache(
             return CompileCache(directory=None, reason=f"left to your {name}")
     if jaxlib is None:
         return CompileCache(directory=None, reason="no jaxlib")
-    folder = _root() / f"{jaxlib}-{_key(pack, circumstances)}"
+    if (root := _root()) is None:
+        return _HOMELESS
+    folder = root / f"{jaxlib}-{_key(pack, circumstances)}"
     return CompileCache(directory=str(folder), reason="kept for this pack")
 
 
@@ -56,7 +59,9 @@ def boxed_cache(
     if fresh or jaxlib is None:
         reason = "--fresh" if fresh else "no jaxlib"
         return CompileCache(directory=None, reason=reason, disabled=True)
-    folder = _root() / f"{jaxlib}-{_key(pack, circumstances)}" / "entries"
+    if (root := _root()) is None:
+        return _HOMELESS
+    folder = root / f"{jaxlib}-{_key(pack, circumstances)}" / "entries"
     return CompileCache(directory=str(folder), reason="kept for this content", boxed=True)
 
 
@@ -84,8 +89,9 @@ def prepare(cache: CompileCache, pack: PackOrigin) -> Note | None:
 
 def prune(cache: CompileCache) -> None:
     """Empty a cache that a sandbox has filled with too much, or with other things than files."""
-    if cache.directory is not None and cache.boxed and not _is_proper(Path(cache.directory)):
-        shutil.rmtree(cache.directory, ignore_errors=True)
+    if cache.directory is not None and cache.boxed:
+        with contextlib.suppress(OSError, RecursionError):
+            _clean(Path(cache.directory))
 
 
 def variables(cache: CompileCache) -> dict[str, str]:
@@ -110,10 +116,13 @@ def is_warm(cache: CompileCache) -> bool:
     return False
 
 
-def _root() -> Path:
+def _root() -> Path | None:
     import platformdirs  # noqa: PLC0415 - only a run needs it
 
-    return platformdirs.user_cache_path("cmdpack", appauthor=False) / f"compile-{_FORMAT}"
+    try:
+        return platformdirs.user_cache_path("cmdpack", appauthor=False) / f"compile-{_FORMAT}"
+    except RuntimeError:  # without a home
+        return None
 
 
 def _key(pack: PackOrigin, circumstances: Mapping[str, str]) -> str:
@@ -151,11 +160,25 @@ def _make_boxed(entries: Path) -> None:
 
     Nothing in it is opened or followed. A sandbox that root starts is not root's.
     """
-    if entries.exists() and not _is_proper(entries):
-        shutil.rmtree(entries)
+    try:
+        _clean(entries)
+    except RecursionError:
+        raise OSError(0, "what a sandbox has left there goes too deep", str(entries)) from None
     entries.mkdir(mode=0o700, exist_ok=True)
     if os.geteuid() == 0:
         os.chown(entries, NOBODY, NOBODY, follow_symlinks=False)
+
+
+def _clean(entries: Path) -> None:
+    """Remove a folder of entries that is not what it should be."""
+    with contextlib.suppress(FileNotFoundError):
+        descriptor = os.open(entries, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY)
+        try:
+            os.chmod(f"/proc/self/fd/{descriptor}", 0o700)  # noqa: PTH101 - this very folder
+        finally:
+            os.close(descriptor)
+        if not _is_proper(entries):
+            shutil.rmtree(entries)
 
 
 def _is_proper(entries: Path) -> bool:

@@ -76,7 +76,7 @@ def read_store() -> Store:
     try:
         return _read(state.folder())
     except InputError as error:
-        return Store(problem=str(error))
+        return Store(problem=f"no grant counts: {error.message}")
 
 
 def _read(place: Path) -> Store:

@@ -42,12 +42,24 @@ def test_a_plugin_s_pack_is_exported(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "commands" / "grad.md").is_file()
 
 
-def test_a_pack_of_somebody_else_s_is_not(tmp_path: Path) -> None:
+def test_a_pack_of_somebody_else_s_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     plugins = build_manager(entry_points=False)
-    hint = f"cmdpack run --sandbox off --pack {tmp_path / 'own'} "
+    hint = f"cmdpack trust --for export {tmp_path / 'own'}"
     with pytest.raises(GrantError, match=f"needs a stored grant.*\n.*{re.escape(hint)}"):
         export_pack(pack_of(tmp_path / "own", "user"), "claude", plugins, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_store_that_cannot_be_believed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    (tmp_path / "state" / "cmdpack").mkdir(parents=True)
+    (tmp_path / "state" / "cmdpack" / "trust.json").write_text("{")
+    plugins = build_manager(entry_points=False)
+    with pytest.raises(GrantError, match=r"note: no grant counts, as .* cannot be believed"):
+        export_pack(pack_of(tmp_path / "own", "user"), "claude", plugins, tmp_path / "out")
 
 
 def test_a_target_that_is_none_is_an_error_of_its_plugin(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@ from cmdpack.report import plans
 
 
 def test_everything_that_a_run_would_depend_on_is_shown(plan: Plan) -> None:
-    noted = plan.model_copy(update={"notes": (Note(code="content", message="odd"),)})
+    noted = plan.model_copy(
+        update={"notes": (Note(code="content", message="odd"),), "content": "sha256:0"}
+    )
     assert "\n".join(plans.lines(noted)).splitlines() == [
         "plan: one --mode=fast",
         "python         /env/bin/python 3.12.1, --python",
@@ -11,6 +13,7 @@ def test_everything_that_a_run_would_depend_on_is_shown(plan: Plan) -> None:
         "platform       the one that JAX picks",
         "engine         examples",
         "trust          user code, sandbox off",
+        "content        sha256:0",
         "timeout        600 s",
         "at a failure   the run stops",
         "compile cache  /cache/one",
