@@ -206,7 +206,7 @@ def circumstances(level: SandboxLevel, content: str) -> dict[str, str]:
 
 def box_of(folders: Sequence[str], path: Sequence[str], *, gpu: bool) -> Box:
     """What a sandbox shows of the Python whose prefixes are `folders`, with its `sys.path`."""
-    home = Path.home()
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - does not raise where there is none
     closed = {*_TOO_MUCH, *map(str, (home, *home.parents)), str(home.resolve())}
     seen = dict.fromkeys(it for found in folders for it in (found, os.path.realpath(found)))
     shown = [
@@ -275,12 +275,12 @@ def order(plan: Plan, folder: str, variables: Mapping[str, str]) -> dict[str, An
     if plan.sandbox == "partial":
         readable = [*_SYSTEM, *_ETC, "/proc", "/dev", "/sys", *_shown(plan.box)]
         devices = ["/dev/null", "/dev/zero", "/dev/full", "/dev/shm"]  # noqa: S108
-        writable = [folder, *devices, *([cache] if cache else [])]
-        inside = _Inside(readable, writable, folder, isolate=True)
+        plain = [cache] if cache else []
+        inside = _Inside(readable, [folder, *devices], plain, folder, isolate=True)
         return {"confinement": _confinement(plan.box, inside)}
     if (program := _bubblewrap()) is None:
         raise _unavailable("bubblewrap is gone")
-    inside = _Inside(["/"], ["/tmp", "/dev", CACHE], folder, isolate=False)  # noqa: S108
+    inside = _Inside(["/"], ["/tmp", "/dev"], [CACHE], folder, isolate=False)  # noqa: S108
     return {
         **_skeleton(program),
         "binds": [*_binds(plan.box, cache)],
@@ -311,6 +311,7 @@ class _Inside(NamedTuple):
 
     readable: Sequence[str]
     writable: Sequence[str]
+    plain: Sequence[str]
     folder: str
     isolate: bool
 

@@ -33,7 +33,8 @@ def main(arguments: list[str]) -> None:
     os.closerange(channel + 1, _highest_descriptor())
     _limit(order["limits"])
     landlock.give_up_privileges()
-    landlock.restrict(order["readable"], order["writable"], isolate=order["isolate"])
+    kinds = (order[kind] for kind in ("readable", "writable", "plain"))
+    landlock.restrict(*kinds, isolate=order["isolate"])
     os.chdir(order["folder"])
     sys.path[:] = order["path"]
     runner.main([str(channel)])

@@ -16,8 +16,9 @@ _BENEATH_PATH = 1
 _PR_SET_NO_NEW_PRIVS = 38
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
-_TRUNCATE = 1 << 14
+_REMOVE_FILE, _MAKE_FILE, _TRUNCATE = 1 << 5, 1 << 8, 1 << 14
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
+_PLAIN = _WRITE_FILE | _READ_FILE | _READ_DIR | _REMOVE_FILE | _MAKE_FILE | _TRUNCATE
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
 _KNOWN = ((1, (1 << 13) - 1), (2, 1 << 13), (3, _TRUNCATE))  # rights, by the version they came with
 _TCP = 0b11  # bind and connect
@@ -38,9 +39,12 @@ def give_up_privileges() -> None:
         raise _error("no new privileges")
 
 
-def restrict(readable: Sequence[str], writable: Sequence[str], *, isolate: bool) -> int:
+def restrict(
+    readable: Sequence[str], writable: Sequence[str], plain: Sequence[str], *, isolate: bool
+) -> int:
     """Leave this process those paths and what is below them, `isolate` also from the outside.
 
+    In the folders `plain` it can make files, and neither links nor folders nor pipes.
     Isolated it has no TCP, and neither signals nor abstract Unix sockets lead out of its domain.
     `give_up_privileges` comes first. Returns the version of the interface, 0 where nothing could be
     restricted. Raises `OSError` where the kernel refuses.
@@ -59,7 +63,7 @@ def restrict(readable: Sequence[str], writable: Sequence[str], *, isolate: bool)
     if ruleset < 0:
         raise _error("a Landlock ruleset")
     try:
-        for paths, rights in ((readable, _READ), (writable, files)):
+        for paths, rights in ((readable, _READ), (writable, files), (plain, _PLAIN)):
             for path in paths:
                 _allow(ruleset, path, rights & files)
         if _libc().syscall(_RESTRICT_SELF, ruleset, ctypes.c_uint32(0)) != 0:
