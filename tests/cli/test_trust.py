@@ -171,6 +171,16 @@ def test_removing(cli: Cli, one: Path, tmp_path: Path) -> None:
     assert cli("trust", "list").stdout == ""
 
 
+def test_what_is_still_granted_elsewhere_is_told(cli: Cli, one: Path, tmp_path: Path) -> None:
+    copy = write(tmp_path / "copy" / "one.md", "print('first')\nprint('second')")
+    cli("trust", one)
+    cli("trust", copy)
+    done = cli("trust", "remove", one)
+    assert done.returncode == 0
+    assert done.stderr == f"note: the same content is still granted for run by {copy}\n"
+    assert cli("trust", "remove", copy).stderr == ""
+
+
 # Runs
 
 

@@ -153,10 +153,10 @@ def _shown(scope: Scope, asked: _Asked) -> Iterator[str]:
 
 
 def _kept(grant: Grant) -> dict[str, str] | None:
-    """The texts of an earlier approval by name; None where not all of them are still there."""
+    """The texts of an earlier approval by name; None where that does not tell all of them."""
     texts = {part.name: trust.approved_text(part) for part in grant.parts}
     known = {name: text for name, text in texts.items() if text is not None}
-    return known if len(known) == len(texts) else None
+    return known if len(known) == len(grant.parts) else None
 
 
 def _stored(grant: Grant) -> str:
@@ -206,6 +206,14 @@ def _list(scope: For | None, *, as_json: bool) -> ExitCode:
     return ExitCode.OK
 
 
+def _still_granted(removed: Sequence[Grant]) -> Iterator[str]:
+    """What was withdrawn in one place and holds by another, since a grant is for content."""
+    gone = {(it.scope, it.digest) for it in removed if it.digest is not None}
+    for grant in trust.read_store().grants:
+        if (grant.scope, grant.digest) in gone:
+            yield f"the same content is still granted for {grant.scope} by {grant.path}"
+
+
 def _remove(word: str, scope: For | None, *, as_json: bool) -> ExitCode:
     path = Path(word).resolve()
 
@@ -216,6 +224,7 @@ def _remove(word: str, scope: For | None, *, as_json: bool) -> ExitCode:
 
     removed, aside = trust.remove(matches)
     write_notes([aside] if aside else [])
+    write_notes(_still_granted(removed))
     if not removed:
         raise UsageError(
             "no grant is stored for this path or digest",
