@@ -2,17 +2,25 @@
 
 import json
 import os
+import signal
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cmdpack import contents, trust
+from cmdpack import contents, run, trust
 from cmdpack.errors import InputError
+from cmdpack.events import RunFinished
 from cmdpack.packs import origin_of_file, read_pack
 from cmdpack.parse import read_command
 from cmdpack.plan import Command, Trust
+from cmdpack.planner import Wishes
+from cmdpack.plugins import build_manager
+from cmdpack.registry import load_registry
+from cmdpack.supervision import Control
 from cmdpack.trust import Grant
 
 IS_ROOT = os.geteuid() == 0
@@ -296,3 +304,103 @@ def test_a_pack_cannot_bring_its_own(tmp_path: Path, one: Command, store: Path) 
         (work / name).write_bytes(store.read_bytes())
     store.unlink()
     assert granted(one) is None
+
+
+# What may happen in between
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from cmdpack import contents, state, trust
+from cmdpack.packs import origin_of_file
+from cmdpack.parse import read_command
+from cmdpack.plan import Command
+
+FILES = {state.__file__, trust.__file__}
+path = Path(sys.argv[1])
+
+
+def version(number):
+    path.write_text(f"# Version {number}\\n")
+    return Command(spec=read_command(path), pack=origin_of_file(path))
+
+
+old, new = version(1), version(2)
+
+
+def approve(command):
+    return trust.approve("run", path, contents.of_run([command]))[0]
+
+
+def die_at(step):
+    left = step
+
+    def line(frame, event, _):
+        nonlocal left
+        if event == "line":
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return line
+
+    sys.settrace(lambda frame, *_: line if frame.f_code.co_filename in FILES else None)
+
+
+def attempt(step):
+    child = os.fork()
+    if child == 0:
+        die_at(step)
+        approve(new)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+approve(old)
+seen, code = set(), None
+step = 0
+while code != 0:
+    step += 1
+    code = attempt(step)
+    counts = [trust.consent([it])[0] is not None for it in (old, new)]
+    assert sorted(counts) == [False, True], counts
+    (grant,) = trust.read_store().grants
+    assert trust.approved_text(grant.parts[0]) == f"# Version {1 + counts[1]}\\n"
+    seen.add((code, counts[1]))
+    approve(old)
+print(step, sorted(seen))
+"""
+
+
+def test_killed_at_each_step_one_version_is_approved(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DYING, str(tmp_path / "one.md")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=250,
+    )
+    assert done.returncode == 0, done.stderr
+    steps, _, seen = done.stdout.partition(" ")
+    assert int(steps) > 100
+    assert seen == f"[({-signal.SIGKILL}, False), ({-signal.SIGKILL}, True), (0, True)]\n"
+
+
+def test_what_was_approved_runs_though_the_file_is_another_by_then(
+    one: Command, tmp_path: Path
+) -> None:
+    path, mark = Path(one.spec.path), tmp_path / "mark"
+    granted_text = "# One\n\n```python\nprint('approved')\n```\n"
+    approve(command(path, granted_text))
+    plugins = build_manager(entry_points=False)
+    plan = run.prepare(plugins, load_registry(plugins), run.Request(word=str(path)))
+    assert (plan.sandbox, plan.grant is None) == ("off", False)
+    path.write_text(f"# One\n\n```python\nopen({str(mark)!r}, 'w')\n```\n")
+    *_, last = run.execute(plugins, plan, Control())
+    assert isinstance(last, RunFinished)
+    assert last.result.outcome == "ok"
+    assert not mark.exists()
+    swapped = run.prepare(
+        plugins, load_registry(plugins), run.Request(word=str(path), wishes=Wishes(sandbox="off"))
+    )
+    *_, last = run.execute(plugins, swapped, Control())
+    assert mark.exists()  # control: it would have
