@@ -3,7 +3,7 @@ import pytest
 from cmdpack import planner
 from cmdpack.child import units
 from cmdpack.codefacts import CodeFacts, UnitFacts
-from cmdpack.errors import ContentError, SandboxError, UnavailableError, UsageError
+from cmdpack.errors import ContentError, UnavailableError, UsageError
 from cmdpack.parse import parse_command
 from cmdpack.plan import (
     Arguments,
@@ -71,22 +71,10 @@ def plan(
 
 def test_the_trust_of_a_run_is_the_lowest_of_its_parts() -> None:
     own, foreign, user = (command(trust=it) for it in ("built-in", "plugin", "user"))
-    assert planner.admit([own], "auto") == "built-in"
-    assert planner.admit([own, foreign], "auto") == "plugin"
-    assert planner.admit([foreign, own], "off") == "plugin"
-    assert planner.admit([user, own], "off") == "user"
-
-
-def test_code_of_the_user_needs_consent_also_in_a_dependency() -> None:
-    with pytest.raises(SandboxError) as caught:
-        planner.admit([command(name="base", trust="user"), command()], "auto")
-    assert caught.value.place == "pack/base.md"
-    assert "--sandbox off" in str(caught.value)
-
-
-def test_no_sandbox_is_claimed_that_does_not_exist() -> None:
-    with pytest.raises(SandboxError):
-        planner.admit([command()], "partial")
+    assert planner.admit([own]) == "built-in"
+    assert planner.admit([own, foreign]) == "plugin"
+    assert planner.admit([foreign, own]) == "plugin"
+    assert planner.admit([user, own]) == "user"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +87,7 @@ def test_no_sandbox_is_claimed_that_does_not_exist() -> None:
 )
 def test_a_file_that_is_broken_or_cut_short_is_not_run(text: str, place: str, code: str) -> None:
     with pytest.raises(ContentError) as caught:
-        planner.admit([command(text), command()], "off")
+        planner.admit([command(text), command()])
     assert caught.value.place == place
     assert caught.value.message.startswith(f"[{code}] ")
     assert caught.value.help
@@ -108,7 +96,7 @@ def test_a_file_that_is_broken_or_cut_short_is_not_run(text: str, place: str, co
 def test_the_number_of_further_errors_is_told() -> None:
     text = "---\nno key\ntitle: x\nagain none\n---\n" + FENCE
     with pytest.raises(ContentError, match=r"\(and 1 more\)\n"):
-        planner.admit([command(text)], "off")
+        planner.admit([command(text)])
 
 
 # JAX and its platforms

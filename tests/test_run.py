@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cmdpack import run
-from cmdpack.errors import ContentError, ResolutionError, SandboxError, UsageError
+from cmdpack.errors import ContentError, InputError, ResolutionError, UsageError
 from cmdpack.events import NoteAdded, RunFinished, RunStarted
 from cmdpack.hookspecs import EngineSpec
 from cmdpack.plan import Plan
@@ -83,7 +83,7 @@ def test_the_order_of_what_can_be_wrong(
         prepare(registry, tmp_path / "gone.md", "--nope")
     with pytest.raises(UsageError, match="no option --nope"):
         run.prepare(PLUGINS, registry, Request(str(broken), ("--nope",)))
-    with pytest.raises(SandboxError):
+    with pytest.raises(InputError, match="no such Python"):
         run.prepare(PLUGINS, registry, Request(str(broken), python="/no/such/python"))
     with pytest.raises(ContentError, match="PY001"):
         prepare(registry, broken)

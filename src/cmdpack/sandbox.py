@@ -41,6 +41,7 @@ _TOO_MUCH = {"/", "/home", "/root", "/tmp", "/var", "/var/tmp", "/etc", "/run", 
 _NEVER = ("/proc", "/sys", "/dev", "/run")
 _OWN_CACHE = {"JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE"}
 _OLDEST_LANDLOCK = 4  # the first that knows TCP
+_APPARMOR_SWITCH = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
 _PROBE_SECONDS = 20.0
 
 _GPU_WITHIN_REACH = "--allow-gpu: the GPUs of this machine and their drivers are in the sandbox"
@@ -133,7 +134,7 @@ def _explained(said: str) -> SandboxError:
     why = f"bubblewrap is installed and fails here: {said}"
     if "nknown option" in said:
         return _unavailable(why, "bubblewrap 0.8 or newer is needed")
-    if _is_one(Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")):
+    if _is_one(_APPARMOR_SWITCH):
         return _unavailable(why, APPARMOR)
     return _unavailable(why, CONTAINER)
 
@@ -267,10 +268,13 @@ def environment(plan: Plan, folder: str, cache: Mapping[str, str]) -> dict[str, 
 def order(plan: Plan, folder: str, variables: Mapping[str, str]) -> dict[str, Any] | None:
     """What the supervisor must be told to run `plan` in its sandbox; None where it has none.
 
-    `variables` are the environment in it. Raises `SandboxError` where bubblewrap has gone.
+    `variables` are the environment in it. Raises `SandboxError` where it cannot be made after all:
+    a plan is never carried out at a lower level than its own.
     """
-    if plan.sandbox == "off" or plan.box is None:
+    if plan.sandbox == "off":
         return None
+    if plan.box is None:
+        raise _unavailable("the plan does not say what is in it")
     cache = plan.cache.directory
     if plan.sandbox == "partial":
         readable = [*_SYSTEM, *_ETC, "/proc", "/dev", "/sys", *_shown(plan.box)]

@@ -185,7 +185,7 @@ class Person(NamedTuple):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=None if self.uid is None else self._become,
+            preexec_fn=None if self.uid is None else self._become,  # noqa: PLW1509 - no deadlock
             **more,
         )
 

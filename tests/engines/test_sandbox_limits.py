@@ -66,7 +66,10 @@ def test_a_fork_bomb(boxed: Run) -> None:
 
 
 def test_threads_count(boxed: Run) -> None:
-    code = "import threading, time\nfor _ in range(100): threading.Thread(target=time.sleep, args=(1,)).start()"
+    code = (
+        "import threading, time\nfor _ in range(100):\n"
+        "    threading.Thread(target=time.sleep, args=(1,)).start()"
+    )
     assert boxed(code, limits={"processes": 400}).result.outcome == "ok", "the control"
     ran = boxed(code, limits={"processes": 60})
     assert ran.last.error.type == "RuntimeError"
