@@ -50,6 +50,13 @@ def test_other_failures_keep_their_advice(type: str, message: str) -> None:
     assert explained("full", Failure(type=type, message=message), None) is None
 
 
+def test_the_address_is_told_where_it_is_known() -> None:
+    failure = Failure(type="OSError", message="[Errno 101] Network is unreachable", line=12)
+    found = explained("full", failure, None, "192.0.2.7:443")
+    assert found is not None
+    assert found.cause == "the sandbox has no network: line 12 tried 192.0.2.7:443"
+
+
 def test_levels_in_words() -> None:
     assert [in_words(it) for it in ("full", "off")] == ["full", "off"]  # type: ignore[arg-type]
     assert "TCP only" in in_words("partial")

@@ -223,7 +223,7 @@ class Account:
         if record["error"] is not None:
             failure = self._failure(record["error"])
             kind, advice = advise(kind, failure, self._around)
-            advice = explained(self.plan.sandbox, failure, advice)
+            advice = explained(self.plan.sandbox, failure, advice, record["error"].get("tried"))
             failure = failure.model_copy(update={"advice": advice})
         facts = {name: record[name] for name in _FACTS} | self._exercised.compilations(record)
         if cancelled and kind == "interrupt":

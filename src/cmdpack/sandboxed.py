@@ -34,7 +34,7 @@ _NETWORK = (
     _Sign(
         r"Network is unreachable|Errno 101|ENETUNREACH|name resolution|Name or service not known"
         r"|nodename nor servname|No address associated|Could not resolve host|urlopen error",
-        "the sandbox has no network: {line} tried to reach one",
+        "the sandbox has no network: {line} tried {what}",
     ),
 )
 _FILES = (
@@ -74,15 +74,20 @@ _SIGNS = (*_NETWORK, *_FILES, *_PROCESSES)
 _NOT_RAISED_BY_THE_SYSTEM = {"AssertionError", "TypeError", "KeyError"}
 
 
-def explained(level: SandboxLevel, failure: Failure, advice: Advice | None) -> Advice | None:
-    """Advice on a failure that the sandbox is the reason of; else the `advice` that there is."""
+def explained(
+    level: SandboxLevel, failure: Failure, advice: Advice | None, tried: str | None = None
+) -> Advice | None:
+    """Advice on a failure that the sandbox is the reason of; else the `advice` that there is.
+
+    `tried` is the network address that the example tried last.
+    """
     if level == "off" or failure.type in _NOT_RAISED_BY_THE_SYSTEM:
         return advice
     signs = (*_SIGNS, *_RIGHTS) if "Permission" in failure.type or level == "partial" else _SIGNS
     where = "the example" if failure.line is None else f"line {failure.line}"
     for sign in signs:
         if found := re.search(sign.pattern, failure.message):
-            what = found.groupdict().get("what") or "it"
+            what = found.groupdict().get("what") or (sign in _NETWORK and tried) or "it"
             cause = sign.cause.format(line=where, what=what)
             return Advice(cause=cause, next_step=sign.next_step)
     return advice

@@ -502,8 +502,14 @@ def test_a_bubblewrap_that_fails_is_named(person: Person, script: str, words: st
 @pytest.mark.parametrize(
     ("statement", "cause"),
     [
-        ("socket.create_connection(('192.0.2.7', 443), 5)", "the sandbox has no network: line 5"),
-        ("urllib.request.urlopen('http://a.invalid')", "the sandbox has no network: line 5"),
+        (
+            "socket.create_connection(('192.0.2.7', 443), 5)",
+            "the sandbox has no network: line 5 tried 192.0.2.7:443",
+        ),
+        (
+            "urllib.request.urlopen('http://a.invalid')",
+            "the sandbox has no network: line 5 tried a.invalid:80",
+        ),
         ("open(os.path.expanduser('~/data.csv'))", "the sandbox shows none of your files: line 5"),
         ("open('/usr/new', 'w')", "the sandbox is read-only outside of its scratch folder: line 5"),
     ],

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from . import landlock, runner
+from . import attempts, landlock, runner
 
 _LIMITS = {
     "data": resource.RLIMIT_DATA,
@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> None:
     landlock.give_up_privileges()
     kinds = (order[kind] for kind in ("readable", "writable", "plain"))
     landlock.restrict(*kinds, isolate=order["isolate"])
+    attempts.watch()
     os.chdir(order["folder"])
     sys.path[:] = order["path"]
     runner.main([str(channel)])

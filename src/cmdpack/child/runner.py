@@ -17,7 +17,7 @@ import warnings
 from time import perf_counter
 from typing import Any, NoReturn, TextIO
 
-from . import devices, failures, program, streams, wire
+from . import attempts, devices, failures, program, streams, wire
 from .compilations import Compilations
 from .counters import Counter, can_count
 from .jaxwatch import JaxWatch
@@ -118,6 +118,7 @@ class Runner:
         self._place = (file, step.unit.line)
         self._report({"record": "unit-started", "unit": step.name})
         self._counter.restart()
+        attempts.take()
         verdict = self._run_unit(step)
         self._report({"record": "unit-finished", "unit": step.name, **verdict})
         if verdict["outcome"] == "ok" and not verdict["exited"]:
@@ -160,7 +161,7 @@ class Runner:
         if exited and (status is None or (isinstance(status, int) and status == 0)):
             return {"exited": True}
         outcome, kind = failures.outcome_of(error)
-        described = failures.describe(error, self._documents)
+        described = failures.describe(error, self._documents) | {"tried": attempts.take()}
         return {"outcome": outcome, "kind": kind, "error": described, "exited": exited}
 
     def _warn(  # noqa: PLR0913, PLR0917 - the signature is Python's
