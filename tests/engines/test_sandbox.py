@@ -554,3 +554,32 @@ def test_a_partial_sandbox_leaves_no_folder(person: Person) -> None:
     result = ran(person, "partial", "import os\nopen('x', 'w').close()\nprint(os.getcwd())")
     assert not Path(printed(result).strip()).exists()
     assert {*Path(tempfile.gettempdir()).glob("cmdpack-*")} <= before
+
+
+# Limits of the whole tree, seen from outside by whoever started it
+
+TOO_MUCH = {
+    "files": "for n in range(3000): open(f'{n}', 'w').close()",
+    "memory": "for _ in range(3):\n    if os.fork() == 0:\n        x = bytearray(80 * 2**20)\n"
+    "        time.sleep(5)\n        os._exit(0)",
+    "compile cache": "for n in range(16): open(f'/cache/{n}', 'wb').write(bytes(2**20))",
+}
+
+
+@pytest.mark.parametrize("what", TOO_MUCH)
+@pytest.mark.parametrize("is_limited", [False, True], ids=["the control", "limited"])
+def test_what_all_processes_take_together(person: Person, what: str, is_limited: bool) -> None:
+    pytest.importorskip("jax")
+    code = f"import os, time\n{TOO_MUCH[what]}\ntime.sleep(1.5)\nprint('all')"
+    path = person.write("a.md", f"# A\n\n```python\n{code}\n```\n")
+    own = "s.FILES = 1000; s.CACHE_BYTES = 4 * 2**20; s._memory_limit = lambda: 150 * 2**20"
+    start = (
+        f"import cmdpack.sandbox as s, sys; {own if is_limited else ''}\n"
+        "from cmdpack.__main__ import main; sys.argv[0] = 'cmdpack'; sys.exit(main())"
+    )
+    result = json.loads(person.run(sys.executable, "-c", start, "run", "--json", path).stdout)
+    if not is_limited:
+        assert result["outcome"] == "ok"
+        return
+    assert (result["outcome"], result["ending"]["reason"]) == ("out-of-memory", "memory-limit")
+    assert what in result["reason"]
