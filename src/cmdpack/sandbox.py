@@ -40,7 +40,6 @@ _TEXTS = {
 _TOO_MUCH = {"/", "/home", "/root", "/tmp", "/var", "/var/tmp", "/etc", "/run", "/srv", "/mnt"}  # noqa: S108
 _NEVER = ("/proc", "/sys", "/dev", "/run")
 _OWN_CACHE = {"JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE"}
-_OLDEST_LANDLOCK = 4  # the first that knows TCP
 _APPARMOR_SWITCH = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
 _PROBE_SECONDS = 20.0
 
@@ -81,7 +80,7 @@ def required(level: SandboxLevel, place: str) -> Iterator[None]:
         return
     problem, process = None, None
     if level == "partial":
-        if landlock.version() < _OLDEST_LANDLOCK:
+        if landlock.version() < landlock.WITH_TCP:
             problem = _unavailable("a partial one needs Landlock, of Linux 6.7 or newer")
     elif level in _known:
         problem = _known[level]
@@ -163,7 +162,7 @@ def _is_one(path: Path) -> bool:
 
 
 def _unavailable(why: str, *ways: str) -> SandboxError:
-    known = [_PARTIAL] if landlock.version() >= _OLDEST_LANDLOCK else []
+    known = [_PARTIAL] if landlock.version() >= landlock.WITH_TCP else []
     lines = "".join(f"\n  - {way}" for way in (*ways, *known, _OFF))
     return SandboxError(
         f"code from outside the built-in pack and plugins runs in a sandbox: {why}",

@@ -66,7 +66,7 @@ def test_everything_that_the_file_says_is_shown(
     first, place, usage = head.splitlines()
     assert first == "essentials 2.0: Core operations"
     assert place == f"  {pack}/essentials.md (user: --pack {pack})"
-    run = f"  cmdpack run --sandbox off --pack {pack} essentials"
+    run = f"  cmdpack run --pack {pack} essentials"
     assert usage.startswith(f"{run} [--operation=jit|grad|vmap|all] [--higher-order] [")
     assert parts[0].splitlines() == [
         "options",
@@ -162,4 +162,4 @@ def test_the_usage_of_a_file_can_be_typed(
 ) -> None:
     monkeypatch.chdir(pack)
     (pack / "my notes.md").write_text("# Notes\n")
-    assert "\n  cmdpack run --sandbox off './my notes.md'\n" in show(capsys, "./my notes.md")
+    assert "\n  cmdpack run './my notes.md'\n" in show(capsys, "./my notes.md")

@@ -34,7 +34,9 @@ def main(arguments: list[str]) -> None:
     _limit(order["limits"])
     landlock.give_up_privileges()
     kinds = (order[kind] for kind in ("readable", "writable", "plain"))
-    landlock.restrict(*kinds, isolate=order["isolate"])
+    found = landlock.restrict(*kinds, isolate=order["isolate"])
+    if order["isolate"] and found < landlock.WITH_TCP:  # there is no other protection
+        sys.exit("cmdpack: this kernel's Landlock does not know TCP")
     attempts.watch()
     os.chdir(order["folder"])
     sys.path[:] = order["path"]

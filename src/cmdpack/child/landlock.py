@@ -21,6 +21,8 @@ _READ = _EXECUTE | _READ_FILE | _READ_DIR
 _PLAIN = _WRITE_FILE | _READ_FILE | _READ_DIR | _REMOVE_FILE | _MAKE_FILE | _TRUNCATE
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
 _KNOWN = ((1, (1 << 13) - 1), (2, 1 << 13), (3, _TRUNCATE))  # rights, by the version they came with
+WITH_TCP = 4
+"""The first version of the interface that knows TCP; Linux 6.7."""
 _TCP = 0b11  # bind and connect
 _SCOPES = 0b11  # abstract Unix sockets and signals
 
@@ -53,9 +55,9 @@ def restrict(
     if found == 0:
         return 0
     files = sum(rights for since, rights in _KNOWN if found >= since)
-    tcp = _TCP if isolate and found >= 4 else 0
+    tcp = _TCP if isolate and found >= WITH_TCP else 0
     scopes = _SCOPES if isolate and found >= 6 else 0
-    size = 24 if found >= 6 else 16 if found >= 4 else 8
+    size = 24 if found >= 6 else 16 if found >= WITH_TCP else 8
     attributes = struct.pack("<QQQ", files, tcp, scopes)[:size]
     ruleset = _libc().syscall(
         _CREATE_RULESET, attributes, ctypes.c_size_t(size), ctypes.c_uint32(0)

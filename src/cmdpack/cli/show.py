@@ -86,9 +86,8 @@ def _shown(registry: Registry, found: Command) -> Shown:
 
 def _called(found: Command, word: str) -> str:
     """Return what to write after ``cmdpack run`` for a command that was found by `word`."""
-    words = ["--sandbox", "off"] if found.pack.trust == "user" else []
-    if found.pack.source != found.pack.path and found.pack.trust == "user":
-        words += ["--pack", found.pack.path]
+    named = found.pack.source != found.pack.path and found.pack.trust == "user"
+    words = ["--pack", found.pack.path] if named else []
     return shlex.join([*words, word])
 
 
