@@ -35,7 +35,7 @@ class Watchdog:
             return f"it made more than {self._order['files']} files"
         if self._order["folder"] and _size(self._order["folder"]) > self._order["bytes"]:
             return f"its compile cache grew beyond {self._order['bytes'] // 2**20} MiB"
-        if _is_short_of_memory() and resident > limit // 8:
+        if _is_short_of_memory():  # memory without a process too: shared, or of a memfd
             return "the machine was about to run out of memory"
         return None
 
