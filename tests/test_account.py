@@ -154,7 +154,7 @@ def test_a_failure_has_the_line_of_the_example_and_stops_the_rest() -> None:
     closing = {**CLOSING, "stopped": "failed"}
     _, result = tell([started(UNITS[0]), failed(UNITS[0]), closing])
     assert outcomes(result) == ["failed", "skipped", "skipped"]
-    assert result.units[1].reason == "the run stopped at c.md:1"
+    assert result.units[1].reason == "the run stopped at c.md:1; --keep-going runs on"
     error = result.units[0].error
     assert error is not None
     assert (error.line, error.column) == (2, 3)

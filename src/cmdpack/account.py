@@ -5,10 +5,11 @@ Nothing here owns a process, so that every way a run can go is tested with plain
 
 import re
 from collections.abc import Iterator
+from pathlib import PurePath
 from time import monotonic
 from typing import Any
 
-from cmdpack import rollup
+from cmdpack import blocked, rollup
 from cmdpack.advice import Circumstances, advise
 from cmdpack.child import wire
 from cmdpack.child.streams import LIMIT
@@ -46,16 +47,8 @@ _CACHE_WARNING = re.compile("Error (reading|writing) persistent compilation cach
 _CACHE_PROBLEM = {"reading": "read", "writing": "written"}
 _OUTPUT_LIMIT = f"more than {LIMIT // 2**20} MiB of output"
 _FACTS = (
-    *(
-        "outcome",
-        "reason",
-        "seconds",
-        "import_seconds",
-        "trace_seconds",
-        "lower_seconds",
-        "compile_seconds",
-    ),
-    *("executables", "cache_hits", "devices"),
+    *("outcome", "reason", "seconds", "import_seconds", "trace_seconds"),
+    *("lower_seconds", "compile_seconds", "executables", "cache_hits", "devices"),
 )
 _TAIL = 2000  # characters of native output that explain a crash
 
@@ -108,8 +101,8 @@ class Account:
                 yield from self._start(self._units[record["unit"]])
             case "unit-finished":
                 yield from self._finish(self._verdict(record, cancelled=cancelled))
-            case "unit-skipped":
-                yield from self._skip(self._units[record["unit"]], record["reason"])
+            case "unit-blocked" | "unit-skipped":
+                yield from self._leave(self._units[record["unit"]], record)
             case "output":
                 yield from self._print(record["stream"], record["text"])
             case "warning":
@@ -149,10 +142,15 @@ class Account:
             )
             self._section = unit
 
-    def _skip(self, unit: Located, reason: str) -> Iterator[Event]:
+    def _leave(self, unit: Located, record: wire.Record) -> Iterator[Event]:
+        """Enter that the runner has come to a unit and has not run it."""
+        if record["record"] == "unit-blocked":
+            facts = {"outcome": "blocked", **blocked.fields(record["needs"], self._place)}
+        else:
+            facts = {"outcome": "skipped", "reason": record["reason"]}
         yield from self._enter_section(unit)
         self._hand_late_output_over()
-        yield from self._finish(self._result(unit, outcome="skipped", reason=reason))
+        yield from self._finish(self._result(unit, **facts))
 
     def _finish(self, result: UnitResult) -> Iterator[Event]:
         self._results[result.id] = result
@@ -226,7 +224,13 @@ class Account:
         facts = {name: record[name] for name in _FACTS} | self._exercised.compilations(record)
         if cancelled and kind == "interrupt":
             facts |= {"outcome": "cancelled", "reason": "cancelled"}
+        if needs := record.get("needs"):
+            facts |= blocked.fields(needs, self._place)
         return self._result(self._units[record["unit"]], kind=kind, error=failure, **facts)
+
+    def _place(self, name: str) -> str:
+        unit = self._units[name]
+        return f"{PurePath(unit.command.path).name}:{unit.unit.span.line}"
 
     def _failure(self, error: dict[str, Any]) -> Failure:
         frames = [{**f, "file": self._shown(f["file"])} for f in error["frames"]]
@@ -323,6 +327,7 @@ class Account:
         """Give every unit that did not run its outcome: blocked by a death, else skipped."""
         last = next(reversed(self._results.values()), None)
         stop = (self._closing or {}).get("stopped")
+        by = (last.id,) if last and last.outcome == outcome != "cancelled" else ()
         if outcome is not None:
             rest: Outcome = "cancelled" if outcome == "cancelled" else "blocked"
             why = reason
@@ -331,6 +336,8 @@ class Account:
         else:
             rest = "skipped"
             why = f"the run stopped at {last.file}:{last.line}" if last else "the run did not start"
+            if stop == "failed":
+                why += "; --keep-going runs on"
         self._printed, self._warnings = [], []
         for name, unit in self._units.items():
             if name in self._results:
@@ -338,7 +345,7 @@ class Account:
             if (left_out := unit.unit.left_out) is not None:
                 self._results[name] = self._result(unit, outcome="skipped", reason=left_out)
             else:
-                self._results[name] = self._result(unit, outcome=rest, reason=why)
+                self._results[name] = self._result(unit, outcome=rest, reason=why, blocked_by=by)
 
     # The result
 

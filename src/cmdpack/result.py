@@ -158,6 +158,8 @@ class UnitResult(Noun):
     `functions` are the places, FILE:LINE:COLUMN, of the functions of the examples that it entered.
     `compilations` tells those of the examples' own functions, at most a thousand; `executables`
     counts all. Whatever is counted "from the cache" was not compiled but loaded.
+    Of a blocked unit, `blocked_by` are the ids of the units whose failures are to blame, at the
+    root, or of the one in which the process ended; `reason` names what it lacked.
     """
 
     id: str
@@ -171,6 +173,7 @@ class UnitResult(Noun):
     outcome: Outcome
     kind: Kind | None = None
     reason: str | None = None
+    blocked_by: tuple[str, ...] = ()
     error: Failure | None = None
     seconds: float = 0.0
     import_seconds: float = 0.0

@@ -96,6 +96,7 @@ def _attempt(account: Account, control: Control, timeout: float) -> Iterator[Eve
 def _request(plan: Plan) -> wire.Record:
     return {
         "commands": [_command(command) for command in plan.commands],
+        "keep_going": plan.keep_going,
         "trace": plan.recordings.trace,
     }
 
