@@ -71,8 +71,9 @@ def _analysis(example: dict[str, Any]) -> dict[str, Any]:
         return {"error": {"message": error.msg, "line": error.lineno, "column": error.offset}}
     except ValueError as error:
         return {"error": {"message": str(error), "line": example["line"], "column": 1}}
+    future = units.defers_annotations(found)
     return {
-        "units": [units.describe(unit) for unit in found],
+        "units": [units.describe(unit, future=future) for unit in found],
         "imports": sorted(units.imports(tree)),
         "missing": [name for name in example["requires"] if not _installed(name)],
     }
