@@ -22,6 +22,8 @@ RULES: tuple[Rule, ...] = (
     tracers.leak,
     tracers.conversion,
     devices.leading_axis,
+    devices.indivisible,
+    devices.placement,
     devices.too_few,
     devices.too_late,
     shapes.mapped_axes,

@@ -74,10 +74,15 @@ def python() -> PythonFacts:
 def told(python: PythonFacts) -> Callable[..., Explained]:
     """What is said of a failure of which the runner knows nothing more."""
 
-    def explain(failure: Failure, *codes: str, platform: str | None = None) -> Explained:
+    def explain(
+        failure: Failure,
+        *codes: str,
+        platform: str | None = None,
+        devices: int | None = None,
+    ) -> Explained:
         commands = (planned(*codes),) if codes else ()
         return Explained(
-            failure, *advise("other", failure, Circumstances(python, platform, commands))
+            failure, *advise("other", failure, Circumstances(python, platform, commands, devices))
         )
 
     return explain

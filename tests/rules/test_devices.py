@@ -53,13 +53,13 @@ def test_a_platform_that_the_code_names(explained: Explain) -> None:
         (
             "jax.pmap(lambda x: x)(jax.numpy.ones((8, 3)))",
             "device-count",
-            "pmap puts each of the 8 rows of its argument on a device of its own",
+            "one row of its argument, and here each would get 8",
             "--emulate 8",
         ),
         (
             "jax.pmap(lambda x: x)(jax.numpy.ones((5000, 3)))",
             "device-count",
-            "each of the 5000 rows",
+            "each would get 5000",
             "jax.vmap",
         ),
         ("jax.pmap(lambda x: x)(1.0)", "shape", "over the first axis of arrays", "device_count()"),
@@ -113,3 +113,11 @@ def test_devices_that_are_not_there(
 def test_an_index_beyond_any_other_list_is_left_alone(explained: Explain) -> None:
     assert explained("devices = [1]\nprint(devices[3])")[1:] == ("other", None)
     assert explained("import numpy\nnumpy.ones(3).reshape(2, 2)").kind == "shape"
+
+
+def test_the_rows_of_emulated_devices_are_counted_together(told: Explain) -> None:
+    message = "cannot select an axis to squeeze out which has size not equal to one, got shape=(2,)"
+    frame = Frame(file="/jax/_src/pmap.py", line=1, function="f", origin="jax")
+    failure = Failure(type="ValueError", message=message, frames=(frame,))
+    assert told(failure, devices=8).next_step.startswith("--emulate 16 ")
+    assert told(failure).next_step.startswith("--emulate 2 ")

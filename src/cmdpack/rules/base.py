@@ -17,11 +17,15 @@ class Finding(NamedTuple):
 
 
 class Circumstances(NamedTuple):
-    """What a rule may need to know of the run: its Python, the platform asked for, its code."""
+    """What a rule may need to know of the run: its Python, the platform asked for, its code.
+
+    `devices` is how many are emulated.
+    """
 
     python: PythonFacts
     platform: str | None
     commands: Sequence[PlannedCommand] = ()
+    devices: int | None = None
 
 
 Rule = Callable[[Failure, Circumstances], Finding | None]

@@ -35,7 +35,7 @@ _SHAPES = (
     ),
     Saying(
         r"^cannot reshape array of (?:shape (?P<shape>\(.*?\)) \()?size (?P<size>\d+)\)? into "
-        r"shape (?P<wanted>\(.*?\))",
+        r"shape (?P<wanted>\(.*?\)|\d+)",
         "{size} elements do not fill the shape {wanted}",
         "let one dimension follow: -1 in its place",
     ),
