@@ -60,7 +60,7 @@ class Account:
         self.plan = plan
         self.ending = Ending(reason="not-started")
         asked = plan.platform or plan.environment.get("JAX_PLATFORMS")
-        self._around = Circumstances(plan.python, asked, plan.commands)
+        self._around = Circumstances(plan.python, asked, plan.commands, plan.emulate)
         self._started = monotonic()
         self._units = {unit.unit.id: unit for unit in rollup.located(plan)}
         self._files = {command.file: command.path for command in plan.commands}
