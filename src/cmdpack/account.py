@@ -10,7 +10,6 @@ from time import monotonic
 from typing import Any
 
 from cmdpack import blocked, rollup
-from cmdpack.advice import Circumstances, advise
 from cmdpack.child import wire
 from cmdpack.child.streams import LIMIT
 from cmdpack.events import (
@@ -28,9 +27,11 @@ from cmdpack.exercised import Exercised
 from cmdpack.plan import Note, Plan, PlannedSection
 from cmdpack.planner import fallback_notes
 from cmdpack.result import (
+    Advice,
     Device,
     Ending,
     Failure,
+    Kind,
     Leftover,
     Outcome,
     Printed,
@@ -59,8 +60,7 @@ class Account:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.ending = Ending(reason="not-started")
-        asked = plan.platform or plan.environment.get("JAX_PLATFORMS")
-        self._around = Circumstances(plan.python, asked, plan.commands, plan.emulate)
+        self._asked = plan.platform or plan.environment.get("JAX_PLATFORMS")
         self._started = monotonic()
         self._units = {unit.unit.id: unit for unit in rollup.located(plan)}
         self._files = {command.file: command.path for command in plan.commands}
@@ -219,7 +219,7 @@ class Account:
         kind, failure = record["kind"], None
         if record["error"] is not None:
             failure = self._failure(record["error"])
-            kind, advice = advise(kind, failure, self._around)
+            kind, advice = self._advise(kind, failure)
             failure = failure.model_copy(update={"advice": advice})
         facts = {name: record[name] for name in _FACTS} | self._exercised.compilations(record)
         if cancelled and kind == "interrupt":
@@ -231,6 +231,13 @@ class Account:
     def _place(self, name: str) -> str:
         unit = self._units[name]
         return f"{PurePath(unit.command.path).name}:{unit.unit.span.line}"
+
+    def _advise(self, kind: Kind, failure: Failure) -> tuple[Kind, Advice | None]:
+        from cmdpack import advice  # noqa: PLC0415 - what goes well needs none, and it costs 20 ms
+
+        plan = self.plan
+        around = advice.Circumstances(plan.python, self._asked, plan.commands, plan.emulate)
+        return advice.advise(kind, failure, around)
 
     def _failure(self, error: dict[str, Any]) -> Failure:
         frames = [{**f, "file": self._shown(f["file"])} for f in error["frames"]]
@@ -320,7 +327,7 @@ class Account:
             line=self._current.unit.span.line if self._current else None,
             column=self._current.unit.span.column if self._current else None,
         )
-        _, advice = advise("other", failure, self._around)
+        _, advice = self._advise("other", failure)
         return failure.model_copy(update={"advice": advice})
 
     def _skip_the_rest(self, outcome: Outcome | None, reason: str) -> None:
