@@ -76,7 +76,8 @@ class Runner:
         self._warned = 0
         self._place = ("", 0)
         self._counter = Counter(self._entered)
-        self._compilations = Compilations(self._documents, self._counter)
+        self._counts = request["evidence"]
+        self._compilations = Compilations(self._documents, self._counter, listens=self._counts)
         self._trace = Trace(request.get("trace"))
 
     def run(self) -> NoReturn:
@@ -102,7 +103,7 @@ class Runner:
     def _run_commands(self) -> str | None:
         # Everything is compiled before anything runs, and so before user code can interfere.
         codes = [it["code"] for command in self._commands for it in command["examples"]]
-        counter = self._counter if can_count(codes) else None
+        counter = self._counter if self._counts and can_count(codes) else None
         programs = [(command, self._compile(command, counter)) for command in self._commands]
         steps = [ready.step for _, prepared in programs for ready in prepared]
         functions = [{"unit": it.name, **f._asdict()} for it in steps for f in it.functions]
