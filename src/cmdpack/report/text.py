@@ -16,7 +16,7 @@ from cmdpack.events import (
     WarningRaised,
 )
 from cmdpack.plan import NOT_SELECTED, Plan, PlannedCommand
-from cmdpack.report import failures, unrun
+from cmdpack.report import failures, recordings, unrun
 from cmdpack.report.plans import selection
 from cmdpack.result import Evidence, Recompilation, RunResult, UnitResult
 from cmdpack.terminal import one_line, printable
@@ -91,6 +91,7 @@ def _ending(result: RunResult) -> Iterator[str]:
     judged = {unit.outcome for unit in result.units}
     if result.outcome not in {"ok", *judged}:
         yield f"{result.outcome}: {one_line(result.reason or '')}"
+    yield from recordings.lines(result.recorded)
     yield evidence(result)
 
 
