@@ -7,7 +7,7 @@ from pydantic import Field
 
 from cmdpack.nouns import Noun
 
-How = Literal["failed", "blocked", "changed", "star"]
+How = Literal["failed", "blocked", "changed", "unknown"]
 
 _NAMED = 3  # names of one cause that are told; more are counted
 
@@ -15,7 +15,7 @@ _TOLD: dict[How, str] = {
     "failed": "which failed at {}",
     "blocked": "which needs what failed at {}",
     "changed": "which the failure at {} may have left half-changed",
-    "star": "which the import that failed at {} may have bound",
+    "unknown": "which what failed at {} may have bound",
 }
 
 

@@ -29,7 +29,7 @@ from typing import Any, Literal, NamedTuple
 
 from . import changeable, names
 
-How = Literal["failed", "blocked", "changed", "star"]
+How = Literal["failed", "blocked", "changed", "unknown"]
 
 _BUILTINS = frozenset(vars(builtins))
 _Exception = Exception  # looked up now: user code may delete it
@@ -43,8 +43,9 @@ Values = dict[str, int]
 class Need(NamedTuple):
     """A name that a unit cannot have: how it was lost, and the failed units to blame.
 
-    It was to be bound by one that ``failed`` or was ``blocked``, or may have been ``changed`` half,
-    or a failed ``star`` import may have had it. `line` is where Python missed it.
+    It was to be bound by one that ``failed`` or was ``blocked``, may have been ``changed`` half, or
+    what would have bound it is ``unknown``, such as a failed star import. `line` is where Python
+    missed it.
     """
 
     name: str
@@ -56,17 +57,18 @@ class Need(NamedTuple):
 class Facts(NamedTuple):
     """What matters of a unit: its `names`, and in which of them it stores something itself.
 
-    `imports` are the modules within packages that it imports by ``import a.b``, `paths` the dotted
-    names that it reads at once.
+    `calls` are the names that it calls as they are, `imports` the modules within packages that it
+    imports by ``import a.b``, `paths` the dotted names that it reads at once.
     """
 
     names: names.Names
     stores: frozenset[str]
+    calls: frozenset[str]
     imports: frozenset[_Path]
     paths: frozenset[_Path]
     is_import: bool
     is_definition: bool
-    has_star: bool
+    is_opaque: bool
 
 
 def facts_of(node: ast.stmt, *, future: bool, libraries: Collection[str]) -> Facts:
@@ -78,14 +80,17 @@ def facts_of(node: ast.stmt, *, future: bool, libraries: Collection[str]) -> Fac
     aliases = [alias for it in nodes if isinstance(it, ast.Import) for alias in it.names]
     stars = (it.names[0].name == "*" for it in nodes if isinstance(it, ast.ImportFrom))
     plain = [it.name.split(".") for it in aliases if it.asname is None]
+    called = [it.func for it in nodes if isinstance(it, ast.Call)]
+    known = names.of(node, future=future, libraries=libraries)
     return Facts(
-        names=names.of(node, future=future, libraries=libraries),
+        names=known,
         stores=frozenset(_stores(node)),
+        calls=frozenset(it.id for it in called if isinstance(it, ast.Name)),
         imports=frozenset(tuple(it) for it in plain if len(it) > 1),
         paths=frozenset(filter(None, map(_path, _at_once(node)))),
         is_import=isinstance(node, ast.Import | ast.ImportFrom),
         is_definition=isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef),
-        has_star=any(stars),
+        is_opaque=any(stars) or "exec" in known.reads,
     )
 
 
@@ -136,7 +141,7 @@ class Poison:
         self._main = main
         self._names: dict[str, Need] = {}
         self._modules: dict[_Path, Need] = {}
-        self._stars: tuple[str, ...] = ()
+        self._opaque: tuple[str, ...] = ()
         self._imported: set[str] = set()
         self._origins: dict[str, list[Facts]] = {}
 
@@ -184,7 +189,7 @@ class Poison:
         name, line = error.name, level and level.tb_lineno
         if name in self._names:
             return self._names[name]._replace(line=line)
-        return Need(name, "star", self._stars, line) if self._stars and name else None
+        return Need(name, "unknown", self._opaque, line) if self._opaque and name else None
 
     def _missed_module(self, error: AttributeError) -> Need | None:
         if type(error.obj) is not ModuleType:
@@ -196,11 +201,7 @@ class Poison:
 
     def passed(self, unit: Facts) -> None:
         """Enter that `unit` has run and not failed."""
-        late = {name for it in self._reached(unit) for name in it.names.late_binds}
-        for name in unit.names.binds | late:
-            origins = self._origins.setdefault(name, [])
-            if unit not in origins:
-                origins.append(unit)
+        self._remember(unit, self._late_binds(self._reached(unit)))
         self._imported -= unit.names.binds
         if unit.is_import:
             self._imported |= unit.names.binds
@@ -218,10 +219,18 @@ class Poison:
         now = self.snapshot() if before is None else before
         self._spread(unit, causes_of(needs), now, "blocked")
 
+    def _remember(self, unit: Facts, late: Collection[str]) -> None:
+        """Enter through which names the functions of `unit` can be reached from now on."""
+        for name in unit.names.binds.union(late):
+            origins = self._origins.setdefault(name, [])
+            if unit not in origins:
+                origins.append(unit)
+
     def _spread(self, unit: Facts, causes: _Path, before: Values, how: How) -> None:
         reached = self._reached(unit)
-        lost = {*unit.names.binds, *unit.names.deletes}
-        lost.update(name for it in reached for name in it.names.late_binds)
+        late = self._late_binds(reached)
+        self._remember(unit, late)
+        lost = {*unit.names.binds, *unit.names.deletes, *late}
         lost.update(name for name, _ in before.items() ^ self.snapshot().items())
         for path in unit.imports:
             if self._has_package(path[0]):
@@ -229,15 +238,19 @@ class Poison:
                 lost.discard(path[0])
         changed = self._changed(unit, reached) - lost
         for name in lost:
-            self._lose(Need(name, how, causes))
+            self._lose(Need(name, how, causes), certain=name in unit.names.certain)
         for name in changed:
-            self._lose(Need(name, "changed" if how == "failed" else how, causes))
-        if unit.has_star:
-            self._stars = (*self._stars, *causes)
+            self._lose(Need(name, "changed" if how == "failed" else how, causes), certain=False)
+        if unit.is_opaque:
+            self._opaque = (*self._opaque, *causes)
 
-    def _lose(self, need: Need) -> None:
+    def _lose(self, need: Need, *, certain: bool) -> None:
+        """Poison a name. What `certain` would have bound it again is alone to blame."""
         self._main.pop(need.name, None)
-        self._names.setdefault(need.name, need)
+        before = self._names.get(need.name)
+        if before is not None and not certain:
+            need = before._replace(causes=causes_of([before, need]))
+        self._names[need.name] = need
 
     def _has_package(self, name: str) -> bool:
         """Whether importing a module of the package `name` would bind what is bound already."""
@@ -246,14 +259,31 @@ class Poison:
 
     def _changed(self, unit: Facts, reached: Collection[Facts]) -> set[str]:
         """The names whose values `unit` may have changed in place."""
-        handed = {name for it in reached for name in it.names.late_mutates} | unit.names.mutates
-        touched = [*filter(changeable.can_change, self._values(handed - self._imported))]
+        handed = self._handed(unit, reached) - self._imported
+        touched = [*filter(changeable.can_change, self._values(handed))]
         touched += filter(changeable.can_be_stored_in, self._values(unit.stores))
         for value in self._values(unit.names.reads):
             if changeable.is_iterator(value) or changeable.can_change(changeable.owner(value)):
-                touched += [value, changeable.owner(value)]
-        identities = {id(it) for it in touched if it is not None}
+                touched.append(value)
+        owners = map(changeable.owner, touched)
+        identities = {id(it) for it in (*touched, *owners) if it is not None}
         return {name for name, value in self._main.items() if id(value) in identities}
+
+    def _handed(self, unit: Facts, reached: Iterable[Facts]) -> set[str]:
+        """The names whose values `unit` changes if they can be changed.
+
+        What is gone may have been another name for anything that what bound it has read.
+        """
+        found = {name for it in reached for name in it.names.late_mutates}
+        found |= unit.names.mutates | (unit.calls - self._main.keys())
+        left = [*found]
+        while left:
+            name = left.pop()
+            origins = [] if name in self._main else self._origins.get(name, [])
+            more = {read for it in origins for read in it.names.reads} - found
+            found |= more
+            left += more
+        return found
 
     def _values(self, wanted: Collection[str]) -> list[Any]:
         return [self._main[name] for name in wanted if name in self._main]
@@ -265,10 +295,14 @@ class Poison:
         for it in found:
             for name in (it.names.reads | it.names.late_reads) - seen:
                 seen.add(name)
-                if changeable.leads_to_code(self._main.get(name)):
+                if name not in self._main or changeable.leads_to_code(self._main[name]):
                     origins = self._origins.get(name, [])
                     found += [origin for origin in origins if origin not in found]
         return found
+
+    @staticmethod
+    def _late_binds(reached: Iterable[Facts]) -> set[str]:
+        return {name for it in reached for name in it.names.late_binds}
 
 
 def causes_of(needs: Iterable[Need]) -> tuple[str, ...]:
