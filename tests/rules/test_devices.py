@@ -78,6 +78,12 @@ def test_a_platform_that_the_code_names(explained: Explain) -> None:
         ),
         ("jax.devices()[3]", "device-count", "device 3, counted from 0", "--emulate 4"),
         (
+            "jax.vmap(lambda x: jax.lax.psum(x, 'row'), axis_name='i')(np.ones(3))",
+            "other",
+            "around this names an axis row",
+            "axis_name='row'",
+        ),
+        (
             "jax.lax.psum(1.0, 'batch')",
             "other",
             "no vmap, pmap or shard_map around this names an axis batch",

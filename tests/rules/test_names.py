@@ -58,6 +58,18 @@ def test_a_name_that_was_to_be_defined_before(explained: Explain) -> None:
     assert told.cause.startswith("early is bound only at /pack/one.md:3")
 
 
+@pytest.mark.parametrize(
+    ("code", "step"),
+    [
+        ("import math\nmath.sqart(4)", "write math.sqrt, if that is meant"),
+        ("from math import sqart", "write math.sqrt, if that is meant"),
+    ],
+)
+def test_a_slip_of_the_pen(code: str, step: str, explained: Explain) -> None:
+    told = explained(code)
+    assert (told.kind, told.cause, told.next_step) == ("other", "math has no sqart", step)
+
+
 SEED = """
 import sys as random
 key = 1

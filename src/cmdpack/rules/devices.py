@@ -143,7 +143,7 @@ def placement(failure: Failure, around: Circumstances) -> Finding | None:
 def axis_name(failure: Failure, around: Circumstances) -> Finding | None:
     """A collective over an axis, or a sharding by one, that nothing around it has named."""
     del around
-    if found := re.match(r"unbound axis name:? (\S+?)\.?(?:\s|$)", failure.message):
+    if found := re.match(r"(?:Found an )?unbound axis name:? (\S+?)\.?(?:\s|$)", failure.message):
         cause = f"no vmap, pmap or shard_map around this names an axis {found[1]}"
         return finding(None, cause, f"call it within jax.vmap(..., axis_name={found[1]!r})")
     if found := re.match(
