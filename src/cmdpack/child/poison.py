@@ -32,7 +32,11 @@ from . import changeable, names
 How = Literal["failed", "blocked", "changed", "unknown"]
 
 _BUILTINS = frozenset(vars(builtins))
-_Exception = Exception  # looked up now: user code may delete it
+# Looked up now: user code may replace or delete them.
+_Exception, _NameError, _AttributeError = Exception, NameError, AttributeError
+_UnboundLocalError = UnboundLocalError
+_loaded = sys.modules
+
 _LONGEST = 100  # exceptions behind an exception that are looked at
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _Path = tuple[str, ...]
@@ -161,7 +165,7 @@ class Poison:
     def snapshot(self) -> Values:
         """What the names stand for, to tell afterwards which a unit has bound; keeps no value."""
         values = [*self._main.items()]
-        return {name: id(value) for name, value in values if not name.startswith("__")}
+        return {name: id(value) for name, value in values if str(name)[:2] != "__"}
 
     def missed(self, error: BaseException | None) -> list[Need]:
         """What a unit lacked that has begun and ended with `error`: nothing where that is its own.
@@ -176,9 +180,9 @@ class Poison:
             return []
 
     def _missed(self, error: BaseException) -> Need | None:
-        if type(error) is AttributeError:
+        if type(error) is _AttributeError:
             return self._missed_module(error)
-        if not isinstance(error, NameError) or isinstance(error, UnboundLocalError):
+        if not isinstance(error, _NameError) or isinstance(error, _UnboundLocalError):
             return None
         level = _innermost(error.__traceback__)
         code = level and level.tb_frame.f_code
@@ -207,7 +211,7 @@ class Poison:
             self._imported |= unit.names.binds
         for name in self._names.keys() & self._main.keys():
             del self._names[name]
-        for path in [it for it in self._modules if ".".join(it) in sys.modules]:
+        for path in [it for it in self._modules if ".".join(it) in _loaded]:
             del self._modules[path]
 
     def failed(self, unit: Facts, identity: str, before: Values) -> None:
@@ -254,7 +258,7 @@ class Poison:
 
     def _has_package(self, name: str) -> bool:
         """Whether importing a module of the package `name` would bind what is bound already."""
-        package = sys.modules.get(name)
+        package = _loaded.get(name)
         return package is not None and self._main.get(name) is package
 
     def _changed(self, unit: Facts, reached: Collection[Facts]) -> set[str]:
@@ -267,7 +271,7 @@ class Poison:
                 touched.append(value)
         owners = map(changeable.owner, touched)
         identities = {id(it) for it in (*touched, *owners) if it is not None}
-        return {name for name, value in self._main.items() if id(value) in identities}
+        return {name for name, value in [*self._main.items()] if id(value) in identities}
 
     def _handed(self, unit: Facts, reached: Iterable[Facts]) -> set[str]:
         """The names whose values `unit` changes if they can be changed.
