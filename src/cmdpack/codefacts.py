@@ -8,10 +8,12 @@ from cmdpack.nouns import Noun
 class BodyFacts(Noun):
     """The steps of one body of code, and the module's names that it reads: see `child/flows.py`.
 
-    Names in a generator are read when it is asked for values.
+    `scopes` are the numbers of those whose variables it owns. A generator reads when it is asked
+    for values.
     """
 
     parameters: tuple[str, ...] = ()
+    scopes: tuple[int, ...] = ()
     generator: bool = False
     steps: tuple[tuple[Any, ...], ...] = ()
     reads: tuple[str, ...] = ()

@@ -15,7 +15,8 @@ attr    result, object, name            an attribute
 call    result, callee, arguments       ``name=x`` is a keyword's, ``*x`` all of something
 method  result, object, name, arguments  a call of an attribute
 fn      result, body, defaults          a function
-class   result, bases, members          a class; members are pairs of name and variable
+class   result, bases, members, marked  a class; members are pairs of name and variable, and the
+                                        marked ones have decorators
 import  result, module                  a module, or what is in it
 opaque  reason                          anything may happen to the names of the module
 ======  ==============================  =======================================================
@@ -42,6 +43,7 @@ class Body:
     def __init__(self, number: int, names: Sequence[str] = (), *, generator: bool = False) -> None:
         self.number = number
         self.parameters = [*names]
+        self.scopes: list[int] = []
         self.generator = generator
         self.steps: list[list[Any]] = []
         self.reads: set[str] = set()
@@ -53,6 +55,7 @@ class Body:
         """The body as JSON."""
         return {
             "parameters": self.parameters,
+            "scopes": self.scopes,
             "generator": self.generator,
             "steps": self.steps,
             "reads": sorted(self.reads),
@@ -100,6 +103,8 @@ class Tracer:
 
     def _inner(self, kind: str, owner: str = "") -> Scope:
         self._scopes += 1
+        if kind != "function":
+            self._body.scopes.append(self._scopes)
         return Scope(self._scopes, kind, self._scope, owner)
 
     # Statements
@@ -383,11 +388,10 @@ class Tracer:
         outside = self._scope, self._body
         self.bodies.append(body)
         self._scope, self._body = scope, body
-        for variable in variables:
-            self._step("flow", variable, [*defaults])
+        body.scopes.append(scope.number)
         self.block(statements)
         self._scope, self._body = outside
-        return self._new("fn", body.number, scope.number, [*defaults])
+        return self._new("fn", body.number, [*defaults])
 
     def _s_classdef(self, node: ast.ClassDef) -> None:
         decorators = [self.value(it) for it in node.decorator_list]
@@ -404,7 +408,7 @@ class Tracer:
         marked = [it.name for it in node.body if getattr(it, "decorator_list", [])]  # type: ignore[attr-defined]
         self._scope = outer
         self._decorated(
-            node.name, decorators, self._new("class", found, members, scope.number, marked)
+            node.name, decorators, self._new("class", found, members, marked)
         )
 
     # Expressions
@@ -517,6 +521,8 @@ class Tracer:
         scope.declare([it.target for it in node.generators])
         given = f"iter:{scope.number}"
         body = Body(len(self.bodies), [given], generator=True)
+        outside[1].scopes.remove(scope.number)
+        body.scopes.append(scope.number)
         self.bodies.append(body)
         self._scope, self._body = scope, body
         result = self._comprehended(node, self._new("iter", [given]))
@@ -524,7 +530,7 @@ class Tracer:
         self._scope, self._body = outside
         self._body.reads |= body.reads - self._body.certain
         self._body.binds |= body.binds
-        function = self._new("fn", body.number, scope.number, [])
+        function = self._new("fn", body.number, [])
         return self._new("call", [*function], [["", *first]])
 
     def _v_yield(self, node: ast.Yield) -> Values:
