@@ -286,6 +286,7 @@ def test_a_plugin_that_raises_is_one_note_and_the_work_goes_on(
         (["--emulate", "2", "--platform", "cuda"], "--emulate makes CPU devices"),
         (["--json", "--events"], "--events goes with neither --json nor --plan"),
         (["--plan", "--events"], "--events goes with neither --json nor --plan"),
+        (["--keep-going", "--fail-fast"], "--keep-going and --fail-fast contradict each other"),
         (["--python", "/bin/ls"], "/bin/ls: does not answer as a Python 3.11"),
     ],
 )
