@@ -139,7 +139,7 @@ def test_a_failure_in_a_file_with_crlf_is_shown_at_its_line(try_file: Cli) -> No
     body = "---\ntitle: a\n---\n\n```python\nx = 1\nassert x == 2, 'no'\n```\n"
     done = try_file(body.replace("\n", "\r\n").encode())
     assert done.returncode == 1
-    assert "failed: AssertionError at sample.md:7:8\n" in done.stdout
+    assert "failed: AssertionError at sample.md:7:8 (assertion)\n" in done.stdout
 
 
 def test_paths_that_are_no_files(cmdpack: Cli, tmp_path: Path) -> None:
