@@ -63,7 +63,7 @@ def follow(
             return "blocked", needs, raised
         state.failed(facts, name, before)
         return "failed", [], raised
-    state.passed(facts)
+    state.passed(facts, before)
     return "ok", [], None
 
 

@@ -116,7 +116,7 @@ def _at_once(node: ast.AST) -> Iterator[ast.AST]:
         found = left.pop()
         yield found
         late = found.body if isinstance(found, _SCOPES) else []
-        bodies = late if isinstance(late, list) else [late]
+        bodies = {*late} if isinstance(late, list) else {late}
         left += [it for it in ast.iter_child_nodes(found) if it not in bodies]
 
 
@@ -147,7 +147,7 @@ class Poison:
         self._modules: dict[_Path, Need] = {}
         self._opaque: tuple[str, ...] = ()
         self._imported: set[str] = set()
-        self._origins: dict[str, list[Facts]] = {}
+        self._origins: dict[str, dict[int, Facts]] = {}  # by identity: comparing them is slow
 
     def needs(self, unit: Facts) -> list[Need]:
         """The poisoned names that `unit` reads or changes at once; with any, it is blocked."""
@@ -203,9 +203,9 @@ class Poison:
 
     # What became of a unit
 
-    def passed(self, unit: Facts) -> None:
-        """Enter that `unit` has run and not failed."""
-        self._remember(unit, self._late_binds(self._reached(unit)))
+    def passed(self, unit: Facts, before: Values) -> None:
+        """Enter that `unit` has run and not failed; `before` is the `snapshot` of when it began."""
+        self._remember(unit, self._rebound(before))
         self._imported -= unit.names.binds
         if unit.is_import:
             self._imported |= unit.names.binds
@@ -215,7 +215,7 @@ class Poison:
             del self._modules[path]
 
     def failed(self, unit: Facts, identity: str, before: Values) -> None:
-        """Enter that `unit` has failed; `before` is the `snapshot` of when it began."""
+        """Enter that `unit` has failed."""
         self._spread(unit, (identity,), before, "failed")
 
     def blocked(self, unit: Facts, needs: Iterable[Need], before: Values | None = None) -> None:
@@ -226,16 +226,17 @@ class Poison:
     def _remember(self, unit: Facts, late: Collection[str]) -> None:
         """Enter through which names the functions of `unit` can be reached from now on."""
         for name in unit.names.binds.union(late):
-            origins = self._origins.setdefault(name, [])
-            if unit not in origins:
-                origins.append(unit)
+            self._origins.setdefault(name, {})[id(unit)] = unit
+
+    def _rebound(self, before: Values) -> set[str]:
+        """The names that stand for something else than before, or for nothing any more."""
+        return {name for name, _ in before.items() ^ self.snapshot().items()}
 
     def _spread(self, unit: Facts, causes: _Path, before: Values, how: How) -> None:
         reached = self._reached(unit)
-        late = self._late_binds(reached)
+        late = {name for it in reached for name in it.names.late_binds} | self._rebound(before)
         self._remember(unit, late)
         lost = {*unit.names.binds, *unit.names.deletes, *late}
-        lost.update(name for name, _ in before.items() ^ self.snapshot().items())
         for path in unit.imports:
             if self._has_package(path[0]):
                 self._modules.setdefault(path, Need(".".join(path), how, causes))
@@ -283,8 +284,8 @@ class Poison:
         left = [*found]
         while left:
             name = left.pop()
-            origins = [] if name in self._main else self._origins.get(name, [])
-            more = {read for it in origins for read in it.names.reads} - found
+            origins = {} if name in self._main else self._origins.get(name, {})
+            more = {read for it in origins.values() for read in it.names.reads} - found
             found |= more
             left += more
         return found
@@ -294,19 +295,17 @@ class Poison:
 
     def _reached(self, unit: Facts) -> list[Facts]:
         """`unit`, and the units whose functions it can reach through the names that it uses."""
-        found = [unit]
-        seen: set[str] = set()
-        for it in found:
-            for name in (it.names.reads | it.names.late_reads) - seen:
+        found = {id(unit): unit}
+        left, seen = [unit], set[str]()
+        while left:
+            known = left.pop().names
+            for name in (known.reads | known.late_reads) - seen:
                 seen.add(name)
                 if name not in self._main or changeable.leads_to_code(self._main[name]):
-                    origins = self._origins.get(name, [])
-                    found += [origin for origin in origins if origin not in found]
-        return found
-
-    @staticmethod
-    def _late_binds(reached: Iterable[Facts]) -> set[str]:
-        return {name for it in reached for name in it.names.late_binds}
+                    origins = self._origins.get(name, {})
+                    left += [it for key, it in origins.items() if key not in found]
+                    found |= origins
+        return [*found.values()]
 
 
 def causes_of(needs: Iterable[Need]) -> tuple[str, ...]:

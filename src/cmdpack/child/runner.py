@@ -169,7 +169,7 @@ class Runner:
     ) -> None:
         """Enter what became of a unit into what the next ones may read."""
         if verdict["outcome"] == "ok":
-            self._poison.passed(facts)
+            self._poison.passed(facts, before)
         elif verdict["outcome"] == "blocked":
             self._poison.blocked(facts, verdict["needs"], before)
         else:
