@@ -40,6 +40,9 @@ _REVEALING = frozenset(
     {"__globals__", "__dict__", "__builtins__", "f_globals", "f_locals", "f_back"}
 )
 _REGISTERED = "tree_"
+_OF_ARRAYS = ("jax", "numpy", "math")
+_LONGEST = 8
+"""Parts of a full name; what is longer comes from following attributes in circles."""
 
 
 class Needs(NamedTuple):
@@ -69,6 +72,7 @@ class Program:
         self.modules: dict[str, Site] = {}
         self.streams: dict[str, Site] = {}
         self.registry: Sites = set()
+        self.handed: Sites = set()
         self.classes = False
         self.traces: dict[Site, list[tuple[int, int]]] = {}
 
@@ -105,6 +109,7 @@ class _Run:
         self._process: str | None = None
         self._opaque: str | None = None
         self._grew = False
+        self._quiet = False
 
     def needs(self) -> Needs:
         """Run the unit, enter what it leaves behind, and tell what it needed."""
@@ -114,6 +119,7 @@ class _Run:
         while self._grew:
             self._grew = False
             for frame in [*self._frames.values()]:
+                self._quiet = frame.quiet
                 for step in frame.body.steps:
                     self._step(frame, step)
         found = self._found()
@@ -122,7 +128,7 @@ class _Run:
 
     def _found(self) -> Needs:
         names = self._program.names
-        read = {name for frame in self._frames.values() for name in frame.used}
+        read = {it for frame in self._frames.values() if not frame.quiet for it in frame.used}
         bound = {name: names[name].units for name in read if name in names}
         changed = {name: _changes(self._local[name]) for name in read}
         for path in self._streams:
@@ -199,6 +205,10 @@ class _Run:
             sites |= more
             self._grew = True
 
+    def _said(self, reason: str) -> str | None:
+        """What must be said of the unit, if it is the unit that does it."""
+        return None if self._quiet else reason
+
     def _change(self, sites: Iterable[Site]) -> None:
         self._grow(self._changed, {site for site in sites if site.kind != "module"})
 
@@ -253,9 +263,9 @@ class _Run:
             if site.kind != "module":
                 self._grow(site.contents, new - {site})
             elif configures(site.path):
-                self._process = self._process or f"changes the process: {site.path}"
+                self._process = self._process or self._said(f"changes the process: {site.path}")
             else:
-                self._opaque = self._opaque or f"assignment in {site.path}"
+                self._opaque = self._opaque or self._said(f"assignment in {site.path}")
         self._change(self._of(frame, whole))
         self._implicit(set(self._of(frame, whole)))
 
@@ -265,11 +275,15 @@ class _Run:
 
     def _attribute(self, key: Place, sites: Sites, name: str) -> Sites:
         if name in _REVEALING and any(it.kind in {"module", "function"} for it in sites):
-            self._opaque = self._opaque or f"use of {name}"
-        found = {self._program.module(f"{it.path}.{name}") for it in sites if it.kind == "module"}
+            self._opaque = self._opaque or self._said(f"use of {name}")
+        found = {
+            self._program.module(f"{it.path}.{name}")
+            for it in sites
+            if it.kind == "module" and it.path.count(".") < _LONGEST
+        }
         for site in found:
             if site.path == "sys.modules":
-                self._opaque = self._opaque or "use of sys.modules"
+                self._opaque = self._opaque or self._said("use of sys.modules")
         others = {site for site in sites if site.kind != "module"}
         if not others:
             return found
@@ -314,11 +328,11 @@ class _Run:
         if module == "__future__":
             self._process = "holds for all code: __future__"
         elif not importing_is_quiet(module):
-            self._process = self._process or f"imports {module}"
+            self._process = self._process or self._said(f"imports {module}")
         self._add(frame, result, {self._program.module(path)})
 
     def _s_opaque(self, _frame: Frame, _: object, reason: str) -> None:
-        self._opaque = self._opaque or reason
+        self._opaque = self._opaque or self._said(reason)
 
     # Calls
 
@@ -423,7 +437,7 @@ class _Run:
                 return found | made.contents | {made}
             return found | {self._make(place, "data")}
         direct = {it for it in _all(arguments) if it.kind in {"class", "function"}}
-        return found | direct | {self._make(place, "data", {*_all(arguments), site})}
+        return found | direct | {self._make(place, "data", _objects({*_all(arguments), site}))}
 
     def _call(self, site: Site, arguments: Arguments, *, traced: bool) -> Sites:
         """Call a function of the file with arguments at their places, where these are known."""
@@ -431,9 +445,12 @@ class _Run:
         if frame is None:
             assert site.facts is not None  # noqa: S101 - `_s_fn` has set it
             frame = self._frames[site] = Frame(site.facts, site.body, site.frame, site)
-            self._grew = True
+            frame.quiet = self._grew = True
         if traced and not frame.traced:
             frame.traced = self._grew = True
+        if frame.quiet and not self._quiet:
+            frame.quiet = False
+            self._grew = True
         self._hand(frame, site, arguments)
         number = next((n for n, it in enumerate(frame.facts.bodies) if it is site.body), 0)
         returned = frame.variables.setdefault(f"return:{number}", set())
@@ -540,16 +557,18 @@ class _Run:
         if name not in _STORING:
             self._change({it for it in reached if it.kind in {"iterator", "external"}})
             self._call_all(reached | passed, reached | passed)
-        return reached | everything
+        return _objects(reached | everything)
 
     # Libraries
 
     def _unknown(self, place: Place, reason: str, sites: Sites) -> Sites:
-        self._process = self._process or f"changes the process: {reason}"
+        self._process = self._process or self._said(f"changes the process: {reason}")
         reached = closure(sites, classes=True)
         self._change(reached)
         self._call_all(reached, reached)
-        self._grow(self._program.registry, {it for it in reached if it.kind != "module"})
+        if any(it.kind in {"function", "class"} for it in reached):
+            members = {it for site in reached for names in site.members.values() for it in names}
+            self._program.handed |= closure(_objects(reached) | members)
         return {self._make(place, "external", reached)}
 
     def _library(
@@ -564,19 +583,25 @@ class _Run:
             self._implicit(everything)
         if kind not in {"reads", "wraps", "transforms"} and self._program.registry:
             self._call_all(closure(self._program.registry), closure(everything))
+        if kind not in {"reads", "wraps", "transforms"} and self._program.handed:
+            quiet, self._quiet = self._quiet, True
+            self._call_all(self._program.handed, self._program.handed)
+            self._quiet = quiet
         handler = getattr(self, f"_l_{kind}")
         found: Sites = handler(place, path, arguments, everything)
         return found
 
     def _l_opaque(self, _key: Place, path: str, arguments: Arguments, everything: Sites) -> Sites:
         if not (path in {"builtins.vars", "builtins.dir"} and arguments):
-            self._opaque = self._opaque or path.removeprefix("builtins.")
+            self._opaque = self._opaque or self._said(path.removeprefix("builtins."))
         return closure(everything)
 
     def _l_process(self, key: Place, path: str, _given: Arguments, everything: Sites) -> Sites:
         if configures(path):
-            self._process = self._process or f"changes the process: {path}"
-            self._grow(self._program.registry, closure(everything, classes=True))
+            self._process = self._process or self._said(f"changes the process: {path}")
+            reached = closure(everything, classes=True)
+            shapes = "monitoring" not in path  # how JAX takes a value apart decides on results
+            self._grow(self._program.registry if shapes else self._program.handed, reached)
             return everything | {self._make(key, "data", everything)}
         return self._unknown(key, path, everything)
 
@@ -603,7 +628,7 @@ class _Run:
     def _l_data(self, key: Place, _path: str, _given: Arguments, everything: Sites) -> Sites:
         reached = closure(everything)
         found = self._call_all(reached, reached, traced=True)
-        held = {it for it in everything if it.kind not in {"function", "transformed"}}
+        held = {it for it in everything if it.kind not in {"module", "function", "transformed"}}
         return found | {self._make(key, "data", held)}
 
     def _l_lazy(self, key: Place, _path: str, _given: Arguments, everything: Sites) -> Sites:
@@ -623,7 +648,9 @@ class _Run:
             if any(it.kind == "module" for it in arguments[0][1] if arguments):
                 text = arguments[1][0] if len(arguments) > 1 else ""
                 if not text.startswith("'"):
-                    self._opaque = self._opaque or "getattr of a module by a computed name"
+                    self._opaque = self._opaque or self._said(
+                        "getattr of a module by a computed name"
+                    )
                     return closure(everything)
             if len(arguments) > 1 and arguments[1][0].startswith("'"):
                 return self._attribute(_key, everything, arguments[1][0][1:])
@@ -638,7 +665,7 @@ class _Run:
         self._change(reached)
         for site in [*everything]:
             if site.kind == "module":
-                self._opaque = self._opaque or f"assignment in {site.path}"
+                self._opaque = self._opaque or self._said(f"assignment in {site.path}")
             else:
                 self._grow(site.contents, everything - {site})
         return reached | self._call_all(reached, reached)
@@ -647,13 +674,13 @@ class _Run:
         reached = self._consumed(everything)
         traced = path.startswith("jax")
         found = self._call_all(reached, reached, traced=traced)
-        array = path.startswith(("jax", "numpy", "math")) and not path.endswith(
-            ("iter", "enumerate")
-        )
+        array = path.startswith(_OF_ARRAYS) and not path.endswith(("iter", "enumerate"))
         calls = traced and any(it.kind in {"function", "transformed"} for it in reached)
         kind: SiteKind = "transformed" if calls else "data" if array else "iterator"
         if array and not calls:
-            everything = {it for it in _objects(everything) if it.kind != "function"}
+            everything = {it for it in everything if it.kind != "function"}
+        if path.startswith(_OF_ARRAYS):
+            everything = _objects(everything)
         return found | {self._make(key, kind, everything)}
 
     def _l_wraps(self, key: Place, _path: str, _given: Arguments, everything: Sites) -> Sites:

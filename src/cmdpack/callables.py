@@ -84,8 +84,6 @@ _SETTING = (
     "set_",
     "use_",
     "enable_",
-    "disable_",
-    "def",
     "start_",
     "stop_",
     "unregister",

@@ -54,9 +54,23 @@ class Site:
 
 
 class Frame:
-    """The variables of one body, of all calls of it in a unit."""
+    """The variables of one body, of all calls of it in a unit.
 
-    __slots__ = ("body", "cell", "facts", "owned", "parent", "site", "traced", "used", "variables")
+    It is `quiet` while only a library that is not known may call it, of its own accord.
+    """
+
+    __slots__ = (
+        "body",
+        "cell",
+        "facts",
+        "owned",
+        "parent",
+        "quiet",
+        "site",
+        "traced",
+        "used",
+        "variables",
+    )
 
     def __init__(
         self,
@@ -73,6 +87,7 @@ class Frame:
         self.variables: dict[str, set[Site]] = {}
         self.used: set[str] = set()
         self.traced = False
+        self.quiet = False
         self.cell = Site("cell")
         self.cell.frame = self
 
