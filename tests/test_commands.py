@@ -162,7 +162,7 @@ def invocations() -> Iterator[tuple[str, str]]:
 
 
 @needs_jax
-@pytest.mark.parametrize(("name_of", "option"), invocations())
+@pytest.mark.parametrize(("name_of", "option"), [*invocations()])
 def test_every_option_changes_what_runs(name_of: str, option: str, cmdpack: Cli) -> None:
     done = cmdpack("run", "--json", "--platform", "cpu", name_of, option)
     assert done.stderr == ""
