@@ -48,11 +48,13 @@ _LONGEST = 8
 class Needs(NamedTuple):
     """What a unit needs of those before it, as bits by name, and what must be said of it.
 
-    `bound` holds who bound each name that it reads, `changed` who changed its value; `traced` is
-    who ran functions that JAX has compiled since, for a value that is no longer the same.
+    `bound` holds who bound each name that it reads, `late` those that its functions read when they
+    are called, `changed` who changed its value; `traced` is who ran functions that JAX has compiled
+    since, for a value that is no longer the same.
     """
 
     bound: dict[str, int]
+    late: dict[str, int]
     changed: dict[str, int]
     traced: int
     process: str | None
@@ -110,6 +112,7 @@ class _Run:
         self._opaque: str | None = None
         self._grew = False
         self._quiet = False
+        self._reached: dict[tuple[frozenset[Site], bool], Sites] = {}
 
     def needs(self) -> Needs:
         """Run the unit, enter what it leaves behind, and tell what it needed."""
@@ -137,7 +140,9 @@ class _Run:
         for site, frame in self._frames.items():
             if site is not None and frame.traced:
                 traced |= self._retraced(site, frame, bound, changed)
-        return Needs(bound, changed, traced, self._process, self._opaque)
+        inner = {name for body in self._unit.bodies[1:] for name in body.reads}
+        late = {name: names[name].units for name in inner if name in names}
+        return Needs(bound, late, changed, traced, self._process, self._opaque)
 
     def _retraced(
         self, site: Site, frame: Frame, bound: dict[str, int], changed: dict[str, int]
@@ -204,6 +209,15 @@ class _Run:
         if not more <= sites:
             sites |= more
             self._grew = True
+            self._reached.clear()
+
+    def _closure(self, sites: Iterable[Site], *, classes: bool = False) -> Sites:
+        """The closure of these sites, kept until something grows. Not to be changed."""
+        key = frozenset(sites), classes
+        found = self._reached.get(key)
+        if found is None:
+            found = self._reached[key] = closure(key[0], classes=classes)
+        return found
 
     def _said(self, reason: str) -> str | None:
         """What must be said of the unit, if it is the unit that does it."""
@@ -235,7 +249,7 @@ class _Run:
     def _s_part(self, frame: Frame, _: object, result: str, whole: list[str]) -> None:
         sites = self._get(frame, whole)
         self._implicit(sites)
-        self._add(frame, result, closure(sites))
+        self._add(frame, result, self._closure(sites))
 
     def _s_op(self, frame: Frame, step: object, result: str, operands: list[str]) -> None:
         sites = self._get(frame, operands)
@@ -249,12 +263,12 @@ class _Run:
 
     def _consumed(self, sites: Sites) -> Sites:
         self._implicit(sites)
-        reached = closure(sites)
+        reached = self._closure(sites)
         streams = {site for site in reached if site.kind in {"iterator", "external"}}
         if streams:
             self._change(streams)
-            self._call_all(closure(streams), reached)
-            reached = closure(sites)
+            self._call_all(self._closure(streams), reached)
+            reached = self._closure(sites)
         return reached
 
     def _s_store(self, frame: Frame, _: object, whole: str, values: list[str]) -> None:
@@ -292,8 +306,8 @@ class _Run:
             self._implicit(others, name)
             found.add(self._make(key, "data", others | members))
         elif name == "__class__":
-            found |= closure(others, classes=True)
-        return found | closure(others)
+            found |= self._closure(others, classes=True)
+        return found | self._closure(others)
 
     def _s_fn(self, frame: Frame, step: object, result: str, number: int, rest: list[str]) -> None:
         defaults = self._get(frame, rest)
@@ -412,8 +426,8 @@ class _Run:
 
     def _held(self, frame: Frame, place: Place, site: Site, arguments: Arguments) -> Sites:
         """Call an object: an instance, a partial, what JAX has made of a function."""
-        given = closure(_all(arguments))
-        reached = closure([site])
+        given = self._closure(_all(arguments))
+        reached = self._closure([site])
         traced = frame.traced or site.kind == "transformed"
         found: Sites = set()
         for member in self._members({site}, "__call__"):
@@ -485,17 +499,17 @@ class _Run:
         kinds = {it for site in sites for it in ({site} if site.kind == "class" else site.classes)}
         found = {
             it
-            for kind in closure(kinds)
+            for kind in self._closure(kinds)
             if kind.kind == "class"
             for it in kind.members.get(name, ())
         }
-        return {it for it in closure(found) if it.kind == "function"} if found else found
+        return {it for it in self._closure(found) if it.kind == "function"} if found else found
 
     def _implicit(self, sites: Sites, attribute: str = "") -> None:
         """Call what Python may call without being told: special methods, and properties."""
         if not self._program.classes:
             return
-        reached = closure(sites, classes=True)
+        reached = self._closure(sites, classes=True)
         for site in [*reached]:
             if site.kind == "class":
                 for name, members in [*site.members.items()]:
@@ -503,7 +517,7 @@ class _Run:
                     if special or name in site.marked or name.startswith(_REGISTERED):
                         if attribute and name != attribute and not name.startswith("__get"):
                             continue
-                        self._call_all(closure(members), closure(sites))
+                        self._call_all(self._closure(members), self._closure(sites))
 
     def _instance(self, frame: Frame, place: Place, site: Site, arguments: Arguments) -> Sites:
         everything = _all(arguments)
@@ -512,7 +526,7 @@ class _Run:
         for name in _MAKING:
             for member in self._members({site}, name):
                 self._call(member, [("", {made}), *arguments], traced=frame.traced)
-        for it in closure([site]):
+        for it in self._closure([site]):
             if it.kind == "external" or (it.kind == "module" and it in site.contents):
                 kind: Kind = kind_of(it.path, scoped=False) if it.kind == "module" else "process"
                 if kind in {"process", "opaque"}:
@@ -520,7 +534,7 @@ class _Run:
                         (*place, id(it)), f"makes an object of {it.path}", everything | {made}
                     )
             elif it.kind == "data":
-                self._call_all(closure([it]), everything)
+                self._call_all(self._closure([it]), everything)
         return {made}
 
     def _method(
@@ -538,8 +552,8 @@ class _Run:
                     found |= self._call(member, given, traced=frame.traced)
             return found | {self._make(place, "data", found)}
         self._implicit({site})
-        reached = closure([site])
-        passed = closure(everything)
+        reached = self._closure([site])
+        passed = self._closure(everything)
         if name in _COMPILING:
             self._call_all(reached, passed, traced=True)
             return {self._make(place, "transformed", everything | {site})}
@@ -563,12 +577,12 @@ class _Run:
 
     def _unknown(self, place: Place, reason: str, sites: Sites) -> Sites:
         self._process = self._process or self._said(f"changes the process: {reason}")
-        reached = closure(sites, classes=True)
+        reached = self._closure(sites, classes=True)
         self._change(reached)
         self._call_all(reached, reached)
         if any(it.kind in {"function", "class"} for it in reached):
             members = {it for site in reached for names in site.members.values() for it in names}
-            self._program.handed |= closure(_objects(reached) | members)
+            self._program.handed |= self._closure(_objects(reached) | members)
         return {self._make(place, "external", reached)}
 
     def _library(
@@ -578,11 +592,11 @@ class _Run:
         everything = _all(arguments)
         for mark, sites in arguments:
             if mark == "out=":
-                self._change(closure(sites))
+                self._change(self._closure(sites))
         if kind != "wraps":
             self._implicit(everything)
         if kind not in {"reads", "wraps", "transforms"} and self._program.registry:
-            self._call_all(closure(self._program.registry), closure(everything))
+            self._call_all(self._closure(self._program.registry), self._closure(everything))
         if kind not in {"reads", "wraps", "transforms"} and self._program.handed:
             quiet, self._quiet = self._quiet, True
             self._call_all(self._program.handed, self._program.handed)
@@ -594,12 +608,12 @@ class _Run:
     def _l_opaque(self, _key: Place, path: str, arguments: Arguments, everything: Sites) -> Sites:
         if not (path in {"builtins.vars", "builtins.dir"} and arguments):
             self._opaque = self._opaque or self._said(path.removeprefix("builtins."))
-        return closure(everything)
+        return self._closure(everything)
 
     def _l_process(self, key: Place, path: str, _given: Arguments, everything: Sites) -> Sites:
         if configures(path):
             self._process = self._process or self._said(f"changes the process: {path}")
-            reached = closure(everything, classes=True)
+            reached = self._closure(everything, classes=True)
             shapes = "monitoring" not in path  # how JAX takes a value apart decides on results
             self._grow(self._program.registry if shapes else self._program.handed, reached)
             return everything | {self._make(key, "data", everything)}
@@ -609,14 +623,14 @@ class _Run:
         module = path.rpartition(".")[0]
         self._streams.add(module)
         self._change({self._program.streams.setdefault(module, Site("numbers", module))})
-        self._change(closure(everything))
+        self._change(self._closure(everything))
         return {self._make(key, "data", everything)}
 
     def _l_numbers(self, key: Place, _path: str, _given: Arguments, everything: Sites) -> Sites:
         return {self._make(key, "numbers", everything)}
 
     def _l_fresh(self, key: Place, _path: str, _given: Arguments, everything: Sites) -> Sites:
-        reached = closure(everything)
+        reached = self._closure(everything)
         if not any(it.kind in {"function", "transformed", "external"} for it in reached):
             return set()
         self._call_all(reached, reached, traced=True)
@@ -626,7 +640,7 @@ class _Run:
         return {self._make(key, "transformed", everything)}
 
     def _l_data(self, key: Place, _path: str, _given: Arguments, everything: Sites) -> Sites:
-        reached = closure(everything)
+        reached = self._closure(everything)
         found = self._call_all(reached, reached, traced=True)
         held = {it for it in everything if it.kind not in {"module", "function", "transformed"}}
         return found | {self._make(key, "data", held)}
@@ -651,17 +665,17 @@ class _Run:
                     self._opaque = self._opaque or self._said(
                         "getattr of a module by a computed name"
                     )
-                    return closure(everything)
+                    return self._closure(everything)
             if len(arguments) > 1 and arguments[1][0].startswith("'"):
                 return self._attribute(_key, everything, arguments[1][0][1:])
-            self._call_all(closure(everything, classes=True), closure(everything))
-            return closure(everything, classes=True)
+            self._call_all(self._closure(everything, classes=True), self._closure(everything))
+            return self._closure(everything, classes=True)
         if path == "builtins.type":
-            return closure(everything, classes=True)
+            return self._closure(everything, classes=True)
         return set()
 
     def _l_changes(self, _key: Place, _path: str, _given: Arguments, everything: Sites) -> Sites:
-        reached = closure(everything)
+        reached = self._closure(everything)
         self._change(reached)
         for site in [*everything]:
             if site.kind == "module":

@@ -39,7 +39,10 @@ def slice_of(units: Sequence[UnitFacts], selected: Collection[int]) -> Slice:
     left = sorted(taken)
     while left:
         index = left.pop()
-        for other, reason in _wanted(index, found[index], units[index].line).items():
+        wanted = _wanted(index, found[index], units[index].line)
+        if index in selected:
+            wanted = _late(index, found[index], units[index].line) | wanted
+        for other, reason in wanted.items():
             if other not in taken:
                 taken[other] = reason
                 left.append(other)
@@ -65,6 +68,15 @@ def _wanted(index: int, need: Needs, line: int) -> dict[int, str]:
     for other in _bits(need.traced & before):
         wanted.setdefault(other, f"is where JAX traced a function that line {line} calls again")
     return wanted
+
+
+def _late(index: int, need: Needs, line: int) -> dict[int, str]:
+    """What functions of a selected unit read if they are called by whoever goes on from there."""
+    return {
+        other: f"binds {name}, which a function of line {line} reads"
+        for name in sorted(need.late, reverse=True)
+        for other in _bits(need.late[name] & ((1 << index) - 1))
+    }
 
 
 def _bits(number: int) -> list[int]:
