@@ -326,12 +326,8 @@ def test_what_options_do_not_do_is_noted() -> None:
     arguments = Arguments(given=given, values={"mode": "fast", "other": True, "agents": "jax"})
     made = plan(command(text), arguments=arguments)
     assert [(note.code, note.message) for note in made.notes] == [
-        (
-            "selection",
-            "--mode=fast: the selection was not applied, this version runs every section",
-        ),
         ("selection", "--agents=jax: concerns only an assistant, no effect on a run"),
-        ("selection", "--other: selects nothing in this command"),
+        ("selection", "--other: selects nothing in this command, no effect on a run"),
     ]
     assert plan(command(text)).notes == ()
 

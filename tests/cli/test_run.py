@@ -359,7 +359,6 @@ def test_what_an_option_does_not_do_is_said(cmdpack: Cli, tmp_path: Path) -> Non
     assert done.returncode == 0
     notes = [line for line in done.stdout.splitlines() if line.startswith("note: ")]
     assert notes == [
-        "note: --mode=fast: the selection was not applied, this version runs every section",
         "note: --intelligent: concerns only an assistant, no effect on a run",
     ]
 
