@@ -211,7 +211,7 @@ class Tracer:
             if isinstance(target, ast.Name):
                 variable = self._scope.written(target.id)
                 if ":" not in variable:
-                    self._read(target.id)
+                    self._step("op", "", [*self._read(target.id)])
                     self._body.deletes.add(variable)
                     self._body.certain.discard(variable)
             elif isinstance(target, (ast.Tuple, ast.List)):
