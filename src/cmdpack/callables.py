@@ -41,7 +41,7 @@ _PURE_MODULES = (
 _READING = (
     "os.environ.get os.getenv os.cpu_count os.getpid os.getcwd os.environ.items os.environ.copy "
     "os.environ.keys sys.getsizeof sys.getrefcount sys.stdout.write sys.stdout.flush "
-    "sys.stderr.write sys.stderr.flush sys.getrecursionlimit platform logging.getLogger "
+    "sys.stderr.write sys.stderr.flush sys.getrecursionlimit platform "
     "warnings.catch_warnings sys.version_info sys.exit builtins.exit builtins.quit"
 ).split()
 _CHANGING = (
