@@ -41,6 +41,7 @@ _REVEALING = frozenset(
 )
 _REGISTERED = "tree_"
 _OF_ARRAYS = ("jax", "numpy", "math")
+_DONATES = "donates"
 _LONGEST = 8
 """Parts of a full name; what is longer comes from following attributes in circles."""
 
@@ -254,9 +255,13 @@ class _Run:
     def _s_op(self, frame: Frame, step: object, result: str, operands: list[str]) -> None:
         sites = self._get(frame, operands)
         self._implicit(sites)
-        held = {site for site in sites if site.kind not in {"module", "function", "class"}}
+        self._consumed({site for site in sites if site.kind == "iterator"})  # `in` asks for values
+        place = id(frame), id(step)
+        held = {it for it in sites if it.kind not in {"module", "function", "class", "array"}}
         if result and held:
-            self._add(frame, result, {self._make((id(frame), id(step)), "data", held)})
+            self._add(frame, result, {self._make(place, "data", held)})
+        elif result and any(site.kind == "array" for site in sites):
+            self._add(frame, result, {self._make(place, "array")})
 
     def _s_iter(self, frame: Frame, _: object, result: str, whole: list[str]) -> None:
         self._add(frame, result, self._consumed(self._get(frame, whole)))
@@ -429,6 +434,8 @@ class _Run:
         given = self._closure(_all(arguments))
         reached = self._closure([site])
         traced = frame.traced or site.kind == "transformed"
+        if any(it.path == _DONATES for it in reached):
+            self._change(given)
         found: Sites = set()
         for member in self._members({site}, "__call__"):
             found |= self._call(member, [("", {site}), *arguments], traced=traced)
@@ -544,6 +551,9 @@ class _Run:
         everything = _all(arguments)
         if site.kind == "external":
             return self._unknown(place, f"calls {name} of an unknown library", everything | {site})
+        if site.kind == "array":
+            self._change({site} if name == "delete" else ())
+            return {self._make(place, "array")}
         members = self._members({site}, name)
         if members:
             found: Sites = set()
@@ -632,12 +642,14 @@ class _Run:
     def _l_fresh(self, key: Place, _path: str, _given: Arguments, everything: Sites) -> Sites:
         reached = self._closure(everything)
         if not any(it.kind in {"function", "transformed", "external"} for it in reached):
-            return set()
+            return {self._make(key, "array")}
         self._call_all(reached, reached, traced=True)
         return {self._make(key, "transformed", everything)}
 
-    def _l_transforms(self, key: Place, _path: str, _given: Arguments, everything: Sites) -> Sites:
-        return {self._make(key, "transformed", everything)}
+    def _l_transforms(self, key: Place, _path: str, given: Arguments, everything: Sites) -> Sites:
+        made = self._make(key, "transformed", everything)
+        made.path = _donation(given)
+        return {made}
 
     def _l_data(self, key: Place, _path: str, _given: Arguments, everything: Sites) -> Sites:
         reached = self._closure(everything)
@@ -697,9 +709,15 @@ class _Run:
             everything = _objects(everything)
         return found | {self._make(key, kind, everything)}
 
-    def _l_wraps(self, key: Place, _path: str, _given: Arguments, everything: Sites) -> Sites:
+    def _l_wraps(self, key: Place, _path: str, given: Arguments, everything: Sites) -> Sites:
         direct = {it for it in everything if it.kind in {"function", "class"}}
-        return direct | {self._make(key, "data", everything)}
+        made = self._make(key, "data", everything)
+        made.path = _donation(given)
+        return direct | {made}
+
+
+def _donation(arguments: Arguments) -> str:
+    return _DONATES if any(mark.startswith("donate") for mark, _ in arguments) else ""
 
 
 def _objects(sites: Iterable[Site]) -> Sites:

@@ -1,7 +1,7 @@
 """What the values of an example's names may be, abstractly: the sites that they come from.
 
-A site stands for all objects made at one place of the code while one unit runs. Numbers, texts and
-JAX's arrays cannot change and have none.
+A site stands for all objects made at one place of the code while one unit runs. Numbers and texts
+cannot change and have none.
 """
 
 from collections.abc import Iterable
@@ -15,6 +15,7 @@ Kind = Literal[
     "class",
     "cell",  # the variables of a call that has made functions
     "data",
+    "array",  # of JAX: it cannot change, but a call that donates it deletes it
     "iterator",
     "numbers",  # a stream of random numbers
     "transformed",  # a callable made by JAX that may keep what it has traced
