@@ -18,7 +18,10 @@ _DISTRIBUTION = re.compile(r"(jax|jaxlib|numpy)-([^-]+)\.dist-info")
 
 
 def main(arguments: list[str]) -> None:
-    """Answer ``{"examples": [{"id", "file", "code", "line", "prefixes", "requires"}]}``."""
+    """Answer ``{"examples": [{"id", "file", "code", "line", "prefixes", "requires"}], "names"}``.
+
+    What units do with names is told where `names` asks for it: a selection needs it.
+    """
     del arguments
     request = json.load(sys.stdin)
     answer = {
@@ -28,7 +31,10 @@ def main(arguments: list[str]) -> None:
         "versions": _versions(),
         "has_jax": all(importlib.util.find_spec(name) for name in ("jax", "jaxlib")),
         "accelerators": sorted(_accelerators()),
-        "examples": {example["id"]: _analysis(example) for example in request["examples"]},
+        "examples": {
+            example["id"]: _analysis(example, names=request["names"])
+            for example in request["examples"]
+        },
     }
     print(json.dumps(answer))
 
@@ -63,7 +69,7 @@ def _listing(folder: str) -> list[str]:
         return []
 
 
-def _analysis(example: dict[str, Any]) -> dict[str, Any]:
+def _analysis(example: dict[str, Any], *, names: bool) -> dict[str, Any]:
     place = units.Place(example["line"], example["prefixes"])
     try:
         tree, found = units.parse(example["code"], example["file"], place)
@@ -73,7 +79,9 @@ def _analysis(example: dict[str, Any]) -> dict[str, Any]:
         return {"error": {"message": str(error), "line": example["line"], "column": 1}}
     future = units.defers_annotations(found)
     return {
-        "units": [units.describe(unit, future=future) for unit in found],
+        "units": [
+            units.describe(unit, future=future) if names else units.span_of(unit) for unit in found
+        ],
         "imports": sorted(units.imports(tree)),
         "missing": [name for name in example["requires"] if not _installed(name)],
     }

@@ -81,17 +81,24 @@ def lines_of(code: str) -> list[str]:
     return _LINE_END.split(code)
 
 
-def describe(unit: Unit, *, future: bool = False) -> dict[str, Any]:
-    """The facts of a unit, as the planner takes them, where it stands first.
-
-    `future` says that ``from __future__ import annotations`` holds in its example.
-    """
-    found = names.of(unit.node, future=future)
+def span_of(unit: Unit) -> dict[str, Any]:
+    """Where a unit stands, as the planner takes it."""
     return {
         "line": unit.line,
         "column": unit.column,
         "end_line": unit.end_line,
         "end_column": unit.end_column,
+    }
+
+
+def describe(unit: Unit, *, future: bool = False) -> dict[str, Any]:
+    """The facts of a unit that a selection is sliced by, with its span.
+
+    `future` says that ``from __future__ import annotations`` holds in its example.
+    """
+    found = names.of(unit.node, future=future)
+    return {
+        **span_of(unit),
         "binds": sorted(found.binds),
         "deletes": sorted(found.deletes),
         "certain": sorted(found.certain),
