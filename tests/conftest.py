@@ -31,9 +31,14 @@ def _check_documents(words: list[str], output: str) -> None:
     if "run" in words and "--plan" not in words and output:
         if "--events" in words:
             for line in output.splitlines():
-                validator("event").validate(json.loads(line))
+                _check_document("event", line)
         elif "--json" in words:
-            validator("result").validate(json.loads(output))
+            _check_document("result", output)
+
+
+def _check_document(schema: str, text: str) -> None:
+    error = jsonschema.exceptions.best_match(validator(schema).iter_errors(json.loads(text)))
+    assert error is None, f"{error.json_path} of the {schema}: {error.message[:300]}"
 
 
 _SETTINGS = ("JAX_", "XLA_", "TPU_", "PYTHON", "CMDPACK_")

@@ -150,11 +150,47 @@ def test_an_orderly_run() -> None:
     assert (result.timing.units, result.timing.compile, result.timing.cpu) == (1.5, 0.75, 1.5)
 
 
+def need(name: str = "a", *causes: str, line: int | None = None) -> Record:
+    return {"name": name, "how": "failed", "causes": [*causes], "line": line}
+
+
+def test_what_is_blocked_names_its_cause() -> None:
+    left = {"record": "unit-blocked", "unit": UNITS[1], "needs": [need("a", UNITS[0])]}
+    begun = finished(UNITS[2], "blocked", needs=[need("b", UNITS[0], line=7)])
+    events, result = tell(
+        [started(UNITS[0]), failed(UNITS[0]), left, started(UNITS[2]), begun, CLOSING]
+    )
+    assert outcomes(result) == ["failed", "blocked", "blocked"]
+    assert [unit.blocked_by for unit in result.units] == [(), UNITS[:1], UNITS[:1]]
+    assert [unit.reason for unit in result.units[1:]] == [
+        "needs a, which failed at c.md:1",
+        "needs b at line 7, which failed at c.md:1",
+    ]
+    assert [it.result.id for it in events if isinstance(it, UnitFinished)] == [*UNITS]
+    assert [(it.outcome, it.reason) for it in result.sections] == [
+        ("failed", None),
+        ("blocked", "needs b at line 7, which failed at c.md:1"),
+    ]
+
+
+@pytest.mark.parametrize("needs", [[need("a", "nobody")], [need("a")], None])
+def test_a_unit_that_nothing_known_blocks_makes_no_sense(needs: list[Record] | None) -> None:
+    left = {"record": "unit-blocked", "unit": UNITS[0], "needs": needs}
+    _, result = tell([left, CLOSING])
+    assert result.outcome == "crashed"
+
+
+def test_an_interrupt_of_the_examples_own_stops_without_a_way_on() -> None:
+    closing = {**CLOSING, "stopped": "interrupted"}
+    _, result = tell([started(UNITS[0]), failed(UNITS[0], "interrupt"), closing])
+    assert result.units[1].reason == "the run stopped at c.md:1"
+
+
 def test_a_failure_has_the_line_of_the_example_and_stops_the_rest() -> None:
     closing = {**CLOSING, "stopped": "failed"}
     _, result = tell([started(UNITS[0]), failed(UNITS[0]), closing])
     assert outcomes(result) == ["failed", "skipped", "skipped"]
-    assert result.units[1].reason == "the run stopped at c.md:1"
+    assert result.units[1].reason == "the run stopped at c.md:1; --keep-going runs on"
     error = result.units[0].error
     assert error is not None
     assert (error.line, error.column) == (2, 3)

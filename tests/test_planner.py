@@ -52,6 +52,7 @@ def plan(
     *commands: Command,
     arguments: Arguments | None = None,
     needed_by: dict[str, tuple[str, ...]] | None = None,
+    trust: Trust = "built-in",
     **wishes: object,
 ) -> Plan:
     return planner.make_plan(
@@ -60,7 +61,7 @@ def plan(
         python=PYTHON,
         code=facts(*commands),
         wishes=Wishes(**wishes),  # type: ignore[arg-type]
-        trust="built-in",
+        trust=trust,
         cache=CompileCache(directory=None, reason="--fresh"),
         environment={},
     )
@@ -313,12 +314,8 @@ def test_what_options_do_not_do_is_noted() -> None:
     arguments = Arguments(given=given, values={"mode": "fast", "other": True, "agents": "jax"})
     made = plan(command(text), arguments=arguments)
     assert [(note.code, note.message) for note in made.notes] == [
-        (
-            "selection",
-            "--mode=fast: the selection was not applied, this version runs every section",
-        ),
         ("selection", "--agents=jax: concerns only an assistant, no effect on a run"),
-        ("selection", "--other: selects nothing in this command"),
+        ("selection", "--other: selects nothing in this command, no effect on a run"),
     ]
     assert plan(command(text)).notes == ()
 
@@ -337,6 +334,20 @@ def test_one_note_for_each_file_in_which_something_is_odd() -> None:
         "pack/odd.md:1:1: the file has no frontmatter (FM003); 1 more: `cmdpack show pack/odd.md`"
     )
     assert made.notes[1].message == "pack/one.md:1:1: the file has no frontmatter (FM003)"
+
+
+@pytest.mark.parametrize(
+    ("trust", "wish", "keep_going"),
+    [
+        *(("built-in", None, True), ("plugin", None, False), ("user", None, False)),
+        *(("built-in", False, False), ("user", True, True), ("plugin", True, True)),
+    ],
+)
+def test_a_run_goes_on_after_a_failure_of_our_own_code_or_where_told_to(
+    trust: Trust, wish: bool | None, keep_going: bool
+) -> None:
+    made = plan(command(), trust=trust, keep_going=wish)
+    assert made.keep_going == keep_going
 
 
 def test_a_run_can_be_started_from_its_plan_alone() -> None:

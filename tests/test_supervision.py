@@ -23,8 +23,13 @@ def supervision(code: str, timeout: float = 10.0, python: str = sys.executable) 
         "units": ["u"],
         "expects": None,
         "devices": None,
+        "replaced": {},
     }
-    request: dict[str, Any] = {"commands": [{"file": "/f.md", "examples": [unit]}]}
+    request: dict[str, Any] = {
+        "commands": [{"file": "/f.md", "examples": [unit]}],
+        "evidence": True,
+        "keep_going": False,
+    }
     return Supervision(python, request, timeout=timeout, environment=os.environ)
 
 

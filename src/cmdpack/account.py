@@ -5,11 +5,11 @@ Nothing here owns a process, so that every way a run can go is tested with plain
 
 import re
 from collections.abc import Iterator
+from pathlib import PurePath
 from time import monotonic
 from typing import Any
 
-from cmdpack import rollup
-from cmdpack.advice import Circumstances, advise
+from cmdpack import blocked, rollup
 from cmdpack.child import wire
 from cmdpack.child.streams import LIMIT
 from cmdpack.events import (
@@ -27,9 +27,11 @@ from cmdpack.exercised import Exercised
 from cmdpack.plan import Note, Plan, PlannedSection
 from cmdpack.planner import fallback_notes
 from cmdpack.result import (
+    Advice,
     Device,
     Ending,
     Failure,
+    Kind,
     Leftover,
     Outcome,
     Printed,
@@ -47,16 +49,8 @@ _CACHE_WARNING = re.compile("Error (reading|writing) persistent compilation cach
 _CACHE_PROBLEM = {"reading": "read", "writing": "written"}
 _OUTPUT_LIMIT = f"more than {LIMIT // 2**20} MiB of output"
 _FACTS = (
-    *(
-        "outcome",
-        "reason",
-        "seconds",
-        "import_seconds",
-        "trace_seconds",
-        "lower_seconds",
-        "compile_seconds",
-    ),
-    *("executables", "cache_hits", "devices"),
+    *("outcome", "reason", "seconds", "import_seconds", "trace_seconds"),
+    *("lower_seconds", "compile_seconds", "executables", "cache_hits", "devices"),
 )
 _TAIL = 2000  # characters of native output that explain a crash
 
@@ -67,8 +61,7 @@ class Account:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.ending = Ending(reason="not-started")
-        asked = plan.platform or plan.environment.get("JAX_PLATFORMS")
-        self._around = Circumstances(plan.python, asked, plan.commands)
+        self._asked = plan.platform or plan.environment.get("JAX_PLATFORMS")
         self._started = monotonic()
         self._units = {unit.unit.id: unit for unit in rollup.located(plan)}
         self._files = {command.file: command.path for command in plan.commands}
@@ -109,8 +102,8 @@ class Account:
                 yield from self._start(self._units[record["unit"]])
             case "unit-finished":
                 yield from self._finish(self._verdict(record, cancelled=cancelled))
-            case "unit-skipped":
-                yield from self._skip(self._units[record["unit"]], record["reason"])
+            case "unit-blocked" | "unit-skipped":
+                yield from self._leave(self._units[record["unit"]], record)
             case "output":
                 yield from self._print(record["stream"], record["text"])
             case "warning":
@@ -150,10 +143,15 @@ class Account:
             )
             self._section = unit
 
-    def _skip(self, unit: Located, reason: str) -> Iterator[Event]:
+    def _leave(self, unit: Located, record: wire.Record) -> Iterator[Event]:
+        """Enter that the runner has come to a unit and has not run it."""
+        if record["record"] == "unit-blocked":
+            facts = {"outcome": "blocked", **blocked.fields(record["needs"], self._place)}
+        else:
+            facts = {"outcome": "skipped", "reason": record["reason"]}
         yield from self._enter_section(unit)
         self._hand_late_output_over()
-        yield from self._finish(self._result(unit, outcome="skipped", reason=reason))
+        yield from self._finish(self._result(unit, **facts))
 
     def _finish(self, result: UnitResult) -> Iterator[Event]:
         self._results[result.id] = result
@@ -222,13 +220,26 @@ class Account:
         kind, failure = record["kind"], None
         if record["error"] is not None:
             failure = self._failure(record["error"])
-            kind, advice = advise(kind, failure, self._around)
+            kind, advice = self._advise(kind, failure)
             advice = explained(self.plan.sandbox, failure, advice, record["error"].get("tried"))
             failure = failure.model_copy(update={"advice": advice})
         facts = {name: record[name] for name in _FACTS} | self._exercised.compilations(record)
         if cancelled and kind == "interrupt":
             facts |= {"outcome": "cancelled", "reason": "cancelled"}
+        if needs := record.get("needs"):
+            facts |= blocked.fields(needs, self._place)
         return self._result(self._units[record["unit"]], kind=kind, error=failure, **facts)
+
+    def _place(self, name: str) -> str:
+        unit = self._units[name]
+        return f"{PurePath(unit.command.path).name}:{unit.unit.span.line}"
+
+    def _advise(self, kind: Kind, failure: Failure) -> tuple[Kind, Advice | None]:
+        from cmdpack import advice  # noqa: PLC0415 - what goes well needs none, and it costs 20 ms
+
+        plan = self.plan
+        around = advice.Circumstances(plan.python, self._asked, plan.commands, plan.emulate)
+        return advice.advise(kind, failure, around)
 
     def _failure(self, error: dict[str, Any]) -> Failure:
         frames = [{**f, "file": self._shown(f["file"])} for f in error["frames"]]
@@ -319,13 +330,14 @@ class Account:
             line=self._current.unit.span.line if self._current else None,
             column=self._current.unit.span.column if self._current else None,
         )
-        _, advice = advise("other", failure, self._around)
+        _, advice = self._advise("other", failure)
         return failure.model_copy(update={"advice": advice})
 
     def _skip_the_rest(self, outcome: Outcome | None, reason: str) -> None:
         """Give every unit that did not run its outcome: blocked by a death, else skipped."""
         last = next(reversed(self._results.values()), None)
         stop = (self._closing or {}).get("stopped")
+        by = (last.id,) if last and last.outcome == outcome != "cancelled" else ()
         if outcome is not None:
             rest: Outcome = "cancelled" if outcome == "cancelled" else "blocked"
             why = reason
@@ -334,6 +346,8 @@ class Account:
         else:
             rest = "skipped"
             why = f"the run stopped at {last.file}:{last.line}" if last else "the run did not start"
+            if stop == "failed":
+                why += "; --keep-going runs on"
         self._printed, self._warnings = [], []
         for name, unit in self._units.items():
             if name in self._results:
@@ -341,7 +355,7 @@ class Account:
             if (left_out := unit.unit.left_out) is not None:
                 self._results[name] = self._result(unit, outcome="skipped", reason=left_out)
             else:
-                self._results[name] = self._result(unit, outcome=rest, reason=why)
+                self._results[name] = self._result(unit, outcome=rest, reason=why, blocked_by=by)
 
     # The result
 

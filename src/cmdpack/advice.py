@@ -15,6 +15,7 @@ RULES: tuple[Rule, ...] = (
     api.told_by_jax,
     api.changed,
     api.removed_argument,
+    names.slip,
     names.unbound_local,
     devices.axis_name,
     names.fragment,
@@ -22,6 +23,8 @@ RULES: tuple[Rule, ...] = (
     tracers.leak,
     tracers.conversion,
     devices.leading_axis,
+    devices.indivisible,
+    devices.placement,
     devices.too_few,
     devices.too_late,
     shapes.mapped_axes,
@@ -40,7 +43,15 @@ RULES: tuple[Rule, ...] = (
 
 def advise(kind: Kind, failure: Failure, around: Circumstances) -> tuple[Kind, Advice | None]:
     """The kind of `failure`, better known now than to its runner, and advice where there is any."""
+    if _own_words(failure):
+        return kind, None
     for rule in RULES:
         if (finding := rule(failure, around)) is not None:
             return finding.kind or kind, finding.advice
     return kind, None
+
+
+def _own_words(failure: Failure) -> bool:
+    """Whether the example itself has raised it: then its author has said what is wrong."""
+    last = failure.frames[-1] if failure.frames else None
+    return last is not None and last.origin == "example" and last.source.split()[:1] == ["raise"]

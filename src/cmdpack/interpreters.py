@@ -57,20 +57,26 @@ class Examination(NamedTuple):
 
 
 def choose(
-    named: str | None, environment: Mapping[str, str], commands: Sequence[Command]
+    named: str | None,
+    environment: Mapping[str, str],
+    commands: Sequence[Command],
+    *,
+    names: bool = True,
 ) -> Examination:
     """Examine the Python that the user named, else the active environment's, else our own.
 
     The active environment (`VIRTUAL_ENV`, `CONDA_PREFIX`) is taken only if it has JAX; where it is
-    passed over, the reason is told. Raises `UsageError` for a program that is not a Python of a
-    supported version, `InputError` for one that cannot be started.
+    passed over, the reason is told. `names` is as in `examine`. Raises `UsageError` for a program
+    that is not a Python of a supported version, `InputError` for one that cannot be started.
     """
     if named is not None:
-        return examine(Candidate(_program(named), "--python"), commands)
+        return examine(Candidate(_program(named), "--python"), commands, names=names)
     passed_over = ""
     for variable, python in _active(environment):
         try:
-            found = examine(Candidate(python, f"the active environment ({variable})"), commands)
+            found = examine(
+                Candidate(python, f"the active environment ({variable})"), commands, names=names
+            )
         except CmdpackError as error:
             passed_over += f"; {python} ({variable}) {error.message}"
         else:
@@ -78,7 +84,7 @@ def choose(
                 return found
             passed_over += f"; {python} ({variable}) has no JAX"
     because = f"the Python that runs cmdpack{passed_over}"
-    return examine(Candidate(sys.executable, because), commands)
+    return examine(Candidate(sys.executable, because), commands, names=names)
 
 
 def _active(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -105,9 +111,14 @@ def _program(named: str) -> str:
     return found
 
 
-def examine(candidate: Candidate, commands: Sequence[Command]) -> Examination:
-    """Ask a Python for its facts and for the units of all runnable examples of `commands`."""
-    question = {"examples": [*_examples(commands)]}
+def examine(
+    candidate: Candidate, commands: Sequence[Command], *, names: bool = True
+) -> Examination:
+    """Ask a Python for its facts and for the units of all runnable examples of `commands`.
+
+    What the units do with `names` takes a while to find out, and only a selection needs it.
+    """
+    question = {"names": names, "examples": [*_examples(commands)]}
     command = children.in_user_python(candidate.executable, "facts")
     done = children.ask(
         command, json.dumps(question), timeout=_ANSWER_SECONDS, environment=dict(os.environ)

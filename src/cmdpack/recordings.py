@@ -4,13 +4,31 @@ Both go into folders that the user names and that hold nothing yet, so that noth
 mixed with them or lost; nothing is written elsewhere.
 """
 
+import contextlib
+import json
 import os
+import re
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from cmdpack import children
 from cmdpack.errors import InputError, UsageError
-from cmdpack.plan import CompileCache, Recordings
+from cmdpack.plan import CompileCache, Note, Plan, Recordings
 from cmdpack.planner import Wishes
+from cmdpack.result import (
+    Compilation,
+    HloRecorded,
+    Hot,
+    Program,
+    Recorded,
+    RunResult,
+    TraceRecorded,
+)
+
+_READING_SECONDS = 60.0
+_COSTLIEST = 5  # functions whose programs are named
+_LEAST_FREE = 64 * 2**20  # bytes on the disk without which nothing is begun
 
 
 def planned(wishes: Wishes) -> Recordings:
@@ -85,13 +103,113 @@ def without_cache(recordings: Recordings, cache: CompileCache) -> CompileCache:
 
 
 def prepare(recordings: Recordings) -> None:
-    """Make the folders. Raises `InputError` where that cannot be done."""
+    """Make the folders. Raises `InputError` where that cannot be done, or the disk is full."""
     for folder in _folders(recordings):
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(folder).free
         except OSError as error:
             raise InputError(error.strerror or str(error), place=str(folder)) from None
+        if free < _LEAST_FREE:
+            raise InputError(f"only {free // 2**20} MiB are free there", place=str(folder))
 
 
 def _folders(recordings: Recordings) -> Iterator[Path]:
     yield from (Path(it) for it in (recordings.trace, recordings.hlo) if it is not None)
+
+
+# After the run
+
+
+def recorded(plan: Plan, result: RunResult) -> tuple[Recorded, list[Note]]:
+    """What the run has written, and what should be said where it is nothing."""
+    trace = hlo = None
+    notes = []
+    if (folder := plan.recordings.trace) is not None:
+        trace = _trace(Path(folder), plan, result)
+        if not trace.files:
+            notes.append(_nothing("no profile was written", folder, result))
+    if (folder := plan.recordings.hlo) is not None:
+        hlo = _hlo(Path(folder), result)
+        if not hlo.files:
+            notes.append(_nothing("XLA wrote no program", folder, result))
+    return Recorded(trace=trace, hlo=hlo), notes
+
+
+def _nothing(what: str, folder: str, result: RunResult) -> Note:
+    why = "the example, or a full disk, kept JAX from it"
+    if result.platform is None:
+        why = "the run used no device of JAX, or did not come to its end"
+    return Note(code="recording", message=f"{what} to {folder}: {why}")
+
+
+def _trace(folder: Path, plan: Plan, result: RunResult) -> TraceRecorded:
+    files = _files(folder)
+    profile = next((path for path in files if path.name.endswith(".xplane.pb")), None)
+    return TraceRecorded(
+        directory=str(folder),
+        files=len(files),
+        size=sum(files.values()),
+        hottest=None if profile is None else _hottest(profile, plan, result),
+    )
+
+
+def _hottest(profile: Path, plan: Plan, result: RunResult) -> tuple[Hot, ...] | None:
+    """Have the Python of the run read the profile; its JAX knows how."""
+    command = children.in_user_python(plan.python.executable, "profile", str(profile))
+    surroundings = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    functions = {module(it.function): it.function for it in _compilations(result)}
+    try:
+        done = children.ask(command, "", timeout=_READING_SECONDS, environment=surroundings)
+        told = json.loads(done.stdout.splitlines()[-1])
+        return tuple(
+            Hot.model_validate({**it, "function": functions.get(it["module"])}) for it in told
+        )
+    except (InputError, LookupError, TypeError, ValueError):
+        return None
+
+
+def _hlo(folder: Path, result: RunResult) -> HloRecorded:
+    files = _files(folder)
+    flops: dict[str, int] = {}
+    for it in _compilations(result):
+        if it.estimate is not None and it.estimate.flops is not None:
+            flops[it.function] = max(flops.get(it.function, 0), it.estimate.flops)
+    first = sorted(flops, key=lambda name: -flops[name])[:_COSTLIEST]
+    names = [path.relative_to(folder).as_posix() for path in files]
+    optimised = [name for name in names if name.endswith("after_optimizations.txt")]
+    return HloRecorded(
+        directory=str(folder),
+        files=len(files),
+        size=sum(files.values()),
+        costliest=tuple(
+            Program(
+                function=function,
+                flops=flops[function],
+                files=tuple(name for name in optimised if f".{module(function)}." in name),
+            )
+            for function in first
+        ),
+    )
+
+
+def module(function: str) -> str:
+    """The name that XLA knows a jitted function by; `function` is its qualified name."""
+    name = function.rpartition(".")[2]
+    return re.sub(r"[^\w.-]", "_", f"jit({name})").rstrip("_")
+
+
+def _compilations(result: RunResult) -> Iterator[Compilation]:
+    for unit in result.units:
+        yield from unit.compilations
+
+
+def _files(folder: Path) -> dict[Path, int]:
+    """The files below `folder` with their sizes in bytes; what cannot be read counts as none."""
+    found = {}
+    for above, _, names in os.walk(folder):
+        for name in sorted(names):
+            path = Path(above, name)
+            with contextlib.suppress(OSError):
+                found[path] = path.lstat().st_size
+    return found

@@ -158,6 +158,8 @@ class UnitResult(Noun):
     `functions` are the places, FILE:LINE:COLUMN, of the functions of the examples that it entered.
     `compilations` tells those of the examples' own functions, at most a thousand; `executables`
     counts all. Whatever is counted "from the cache" was not compiled but loaded.
+    Of a blocked unit, `blocked_by` are the ids of the units whose failures are to blame, at the
+    root, or of the one in which the process ended; `reason` names what it lacked.
     """
 
     id: str
@@ -171,6 +173,7 @@ class UnitResult(Noun):
     outcome: Outcome
     kind: Kind | None = None
     reason: str | None = None
+    blocked_by: tuple[str, ...] = ()
     error: Failure | None = None
     seconds: float = 0.0
     import_seconds: float = 0.0
@@ -276,6 +279,63 @@ class Evidence(Noun):
     devices_used: tuple[str, ...] = ()
 
 
+class Hot(Noun):
+    """An executable in a profile: the `seconds` of its operations, in all threads and devices.
+
+    `module` is its name for XLA, `function` that of the example's function, where it is one.
+    `operation` is the one that took longest.
+    """
+
+    module: str
+    function: str | None
+    calls: int
+    seconds: float
+    operation: str
+    operation_seconds: float
+
+
+class TraceRecorded(Noun):
+    """A profile that JAX has written, and where the time went. `size` is in bytes.
+
+    `hottest` are the executables that took longest; None where the profile cannot be read.
+    """
+
+    directory: str
+    files: int
+    size: int
+    hottest: tuple[Hot, ...] | None
+
+
+class Program(Noun):
+    """What XLA made of a function of the examples, optimised: files within the folder.
+
+    `flops` is the estimate of one call.
+    """
+
+    function: str
+    flops: int
+    files: tuple[str, ...]
+
+
+class HloRecorded(Noun):
+    """What XLA has written of its programs. `size` is in bytes.
+
+    `costliest` are those of the examples' own functions with the most FLOPs.
+    """
+
+    directory: str
+    files: int
+    size: int
+    costliest: tuple[Program, ...]
+
+
+class Recorded(Noun):
+    """What the run has written for its user, where that was asked for."""
+
+    trace: TraceRecorded | None = None
+    hlo: HloRecorded | None = None
+
+
 class Leftover(Noun):
     """A process that outlived its example and was killed."""
 
@@ -322,6 +382,7 @@ class RunResult(Noun):
     sections: tuple[SectionResult, ...]
     units: tuple[UnitResult, ...]
     evidence: Evidence
+    recorded: Recorded = Recorded()
     timing: Timing
     ending: Ending
     leftovers: tuple[Leftover, ...] = ()

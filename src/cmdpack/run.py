@@ -14,7 +14,7 @@ from cmdpack.plan import Chain, Command, Note, Plan
 from cmdpack.planner import Wishes
 from cmdpack.plugins import Plugins
 from cmdpack.registry import Registry
-from cmdpack.selection import option_variables
+from cmdpack.selection import choose, option_variables
 from cmdpack.spec import Key
 from cmdpack.supervision import Control
 
@@ -70,8 +70,9 @@ def prepare(plugins: Plugins, registry: Registry, request: Request) -> Plan:
     own = {name: value for name, value in os.environ.items() if name.startswith(_JAX_PREFIXES)}
     files = [(f"the path of {it.spec.name}", planner.planned_path(it)) for it in commands]
     _require_utf8([*files, *own.items()])
+    selecting = choose(command.spec, arguments) is not None
     with sandbox.required(level, _stranger(commands).spec.path):
-        examined = interpreters.choose(request.python, os.environ, commands)
+        examined = interpreters.choose(request.python, os.environ, commands, names=selecting)
     python, has_jax, code, folders, path = examined
     if not has_jax:
         planner.require_jax(commands, python, code)

@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from cmdpack import slices
 from cmdpack.codefacts import CodeFacts, UnitFacts
 from cmdpack.errors import UsageError
 from cmdpack.plan import (
@@ -17,6 +16,7 @@ from cmdpack.plan import (
     Selection,
 )
 from cmdpack.select import ALL, EffectKind, Selector, effects, selectors
+from cmdpack.slices import slice_of
 from cmdpack.spec import CommandSpec, Condition
 
 _Active = Mapping[str, str | bool]
@@ -90,13 +90,13 @@ def narrowed(
 ) -> tuple[PlannedCommand, Selection]:
     """Leave out of `command` what was not chosen and what nothing that was chosen needs.
 
-    `code` holds the facts of each example by its id. What is left out already, because a package
-    is missing, stays left out for that.
+    `code` holds the facts of each example by its id. What would be taken and is left out already,
+    because a package is missing, stays left out for that.
     """
     units = [unit for example in command.examples for unit in example.units]
     facts = [unit for example in command.examples for unit in code[example.id].units]
     wanted = {*chosen.always, *chosen.sections}
-    found = slices.slice_of(facts, [n for n, unit in enumerate(units) if unit.section in wanted])
+    found = slice_of(facts, [n for n, unit in enumerate(units) if unit.section in wanted])
     judged = iter([_judged(unit, facts[n], found.taken.get(n)) for n, unit in enumerate(units)])
     examples = tuple(
         it.model_copy(update={"units": tuple(itertools.islice(judged, len(it.units)))})
@@ -107,11 +107,9 @@ def narrowed(
 
 
 def _judged(unit: PlannedUnit, facts: UnitFacts, taken: str | None) -> PlannedUnit:
-    if unit.left_out is not None:
-        return unit
     if taken is None:
         return unit.model_copy(update={"left_out": NOT_SELECTED, "binds": facts.binds})
-    return unit.model_copy(update={"taken": taken})
+    return unit if unit.left_out is not None else unit.model_copy(update={"taken": taken})
 
 
 def with_prefix(plan: Plan, why: str) -> Plan:

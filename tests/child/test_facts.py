@@ -17,7 +17,7 @@ def ask(*examples: Example, path: Path | None = None) -> dict[str, Any]:
     environment = {**os.environ, **({"PYTHONPATH": str(path)} if path else {})}
     done = children.ask(
         children.in_user_python(sys.executable, "facts"),
-        json.dumps({"examples": examples}),
+        json.dumps({"examples": examples, "names": True}),
         timeout=30,
         environment=environment,
     )

@@ -119,3 +119,40 @@ def test_our_own_frames_are_left_out() -> None:
         files = [frame["file"] for frame in failures.describe(error, ())["frames"]]
     assert failures.__file__ not in files
     assert len(files) == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "near"),
+    [
+        ("import math\nmath.zebra(4)", None),
+        ("import math\nmath.sqart(4)", "sqrt"),
+        ("from math import sqart", "sqrt"),
+        ("learning_rate = 1\ndef f():\n    return learning_rat\nf()", "learning_rate"),
+        ("def f(value):\n    return valeu\nf(1)", "value"),
+        ("prnit('x')", "print"),
+        ("_secret = 1\n_secert", None),
+        ("(1).reel", None),  # only modules are looked through
+        (f"{'x' * 5000} + 1", None),
+        ("import nothing_of_this_name", None),
+        ("raise NameError", None),
+        ("raise AttributeError(name='a', obj=__import__('math'))", None),
+    ],
+)
+def test_a_name_that_was_probably_meant(code: str, near: str | None) -> None:
+    message = failures.describe(raised(code), {"f.md"})["message"]
+    said = message.rpartition(". Did you mean: ")[2] if "Did you mean" in message else None
+    assert said == (near and f"'{near}'?")
+
+
+def test_looking_for_near_names_runs_nothing_of_the_examples() -> None:
+    code = """
+class Evil:
+    def __getattr__(self, name): raise AttributeError(name=name, obj=self)
+    def __dir__(self): raise SystemExit
+    __dict__ = property(lambda self: 1 / 0)
+Evil().attribute
+"""
+    assert failures.describe(raised(code), {"f.md"})["type"] == "AttributeError"
+    error = NameError("x")
+    error.name = ["odd"]  # type: ignore[assignment]
+    assert failures.describe(error, ())["message"] == "x"

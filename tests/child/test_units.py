@@ -132,6 +132,11 @@ def test_imports_are_found_everywhere() -> None:
     assert units.imports(tree) == {"a", "c", "e", "j"}
 
 
-def test_the_facts_of_a_unit_are_its_span() -> None:
-    _, [unit] = units.parse("x = 1", "f.md", HERE)
-    assert units.describe(unit) == {"line": 1, "column": 1, "end_line": 1, "end_column": 6}
+def test_the_facts_of_a_unit_are_its_span_and_what_it_does_with_names() -> None:
+    _, [unit] = units.parse("x = y", "f.md", HERE)
+    span = {"line": 1, "column": 1, "end_line": 1, "end_column": 6}
+    assert units.span_of(unit) == span
+    described = units.describe(unit)
+    assert described.items() > span.items()
+    assert (described["binds"], described["deletes"], described["certain"]) == (["x"], [], ["x"])
+    assert [body["reads"] for body in described["bodies"]] == [["y"]]

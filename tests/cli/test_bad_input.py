@@ -139,7 +139,7 @@ def test_a_failure_in_a_file_with_crlf_is_shown_at_its_line(try_file: Cli) -> No
     body = "---\ntitle: a\n---\n\n```python\nx = 1\nassert x == 2, 'no'\n```\n"
     done = try_file(body.replace("\n", "\r\n").encode())
     assert done.returncode == 1
-    assert "failed: AssertionError at sample.md:7:8\n" in done.stdout
+    assert "failed: AssertionError at sample.md:7:8 (assertion)\n" in done.stdout
 
 
 def test_paths_that_are_no_files(cmdpack: Cli, tmp_path: Path) -> None:
@@ -286,6 +286,7 @@ def test_a_plugin_that_raises_is_one_note_and_the_work_goes_on(
         (["--emulate", "2", "--platform", "cuda"], "--emulate makes CPU devices"),
         (["--json", "--events"], "--events goes with neither --json nor --plan"),
         (["--plan", "--events"], "--events goes with neither --json nor --plan"),
+        (["--keep-going", "--fail-fast"], "--keep-going and --fail-fast contradict each other"),
         (["--python", "/bin/ls"], "/bin/ls: does not answer as a Python 3.11"),
     ],
 )

@@ -363,9 +363,53 @@ def test_what_an_option_does_not_do_is_said(cmdpack: Cli, tmp_path: Path) -> Non
     assert done.returncode == 0
     notes = [line for line in done.stdout.splitlines() if line.startswith("note: ")]
     assert notes == [
-        "note: --mode=fast: the selection was not applied, this version runs every section",
         "note: --intelligent: concerns only an assistant, no effect on a run",
     ]
+
+
+# After a failure
+
+
+def test_going_on_tells_each_failure_whole_and_what_is_blocked_in_a_line(
+    cmdpack: Cli, command_file: Write
+) -> None:
+    path = command_file("a = 1 / 0\nb = a\nc = b\nprint('on')", "1 / 0")
+    done = cmdpack(*NO_SANDBOX, "--keep-going", path)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert sum(line.startswith("failed: ZeroDivisionError at ") for line in lines) == 2
+    assert [line for line in lines if "blocked" in line] == [
+        "blocked: 2 units (lines 9, 10): for want of what failed at sample.md:8"
+    ]
+    assert "    on" in lines
+    assert lines[-1].startswith("failed: sample: 0 of 2 sections, 1 of 5 units; ")
+
+
+def test_verbose_tells_what_every_blocked_unit_needs(cmdpack: Cli, command_file: Write) -> None:
+    path = command_file("a = 1 / 0\nb = a\nc = b")
+    lines = cmdpack(*NO_SANDBOX, "--keep-going", "-v", path).stdout.splitlines()
+    told = [line.partition(": needs ")[2] for line in lines if ": needs " in line]
+    assert told == [
+        "a, which failed at sample.md:8",
+        "b, which needs what failed at sample.md:8",
+    ]
+
+
+def test_stopping_says_what_would_go_on(cmdpack: Cli, command_file: Write) -> None:
+    path = command_file("1 / 0\nprint('never')", "print('never')")
+    for flags in ((), ("--fail-fast",)):
+        lines = cmdpack(*NO_SANDBOX, *flags, path).stdout.splitlines()
+        stopped = f"the run stopped at {path}:8; --keep-going runs on"
+        assert lines[-3:-1] == [f"skipped: Sample: {stopped}", f"skipped: 1 unit: {stopped}"]
+
+
+def test_the_plan_says_what_comes_after_a_failure(cmdpack: Cli, command_file: Write) -> None:
+    path = command_file("print(1)")
+    shown = [cmdpack(*NO_SANDBOX, "--plan", *it, path).stdout for it in ((), ("--keep-going",))]
+    assert "at a failure   the run stops\n" in shown[0]
+    assert "at a failure   what does not need it still runs\n" in shown[1]
+    own = [cmdpack("run", "--plan", "--json", *it, "jax-init") for it in ((), ("--fail-fast",))]
+    assert [Plan.model_validate_json(it.stdout).keep_going for it in own] == [True, False]
 
 
 # Escaping

@@ -306,9 +306,9 @@ def test_a_child_that_goes_on_with_the_examples_reports_nothing(run_code: Run) -
     ran = run_code("""
         import os, sys
         child = os.fork()
-        print("parent" if child else "child", flush=True)
         if child:
             _, status = os.waitpid(child, 0)
+        print("parent" if child else "child", flush=True)
         sys.exit(0 if child and os.waitstatus_to_exitcode(status) == 3 else 3)
     """)
     assert ran.result.outcome == "ok"

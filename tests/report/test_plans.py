@@ -1,4 +1,4 @@
-from cmdpack.plan import CompileCache, Note, Plan
+from cmdpack.plan import CompileCache, Note, Plan, Recordings
 from cmdpack.report import plans
 
 
@@ -35,6 +35,13 @@ def test_what_was_chosen_is_shown(plan: Plan) -> None:
     text = "\n".join(plans.lines(plan.model_copy(update={"platform": "cuda", "python": bare})))
     assert "\nplatform       cuda\n" in text
     assert "\nversions       no JAX\n" in text
+
+
+def test_what_is_to_be_recorded_is_shown(plan: Plan) -> None:
+    asked = plan.model_copy(update={"recordings": Recordings(trace="/out/t", hlo="/out/h")})
+    text = "\n".join(plans.lines(asked))
+    assert "\ntrace          a profile goes to /out/t; the run is slower for it\n" in text
+    assert "\nhlo            XLA writes its programs to /out/h\n" in text
 
 
 def test_a_plan_cannot_move_the_cursor(plan: Plan) -> None:

@@ -72,8 +72,11 @@ class Trace:
 class Compilations:
     """Collects what JAX compiles, for one unit after another: see `take`."""
 
-    def __init__(self, documents: Collection[str], counter: Counter) -> None:
+    def __init__(
+        self, documents: Collection[str], counter: Counter, *, listens: bool = True
+    ) -> None:
         self._documents = documents
+        self._listens = listens
         self._counter = counter
         self._jax: Any = None
         self._tracer: type | None = None
@@ -103,6 +106,8 @@ class Compilations:
         """Listen to what JAX says of its compilations."""
         self._jax = jax
         self._tracer = getattr(getattr(jax, "core", None), "Tracer", None)
+        if not self._listens:
+            return
         monitoring.register_event_duration_secs_listener(self._on_end)
         monitoring.register_event_listener(self._on_event)
         if (register := getattr(monitoring, "register_scalar_listener", None)) is not None:

@@ -21,7 +21,10 @@ _LINKS = 16  # more are a circle
 
 
 def main(arguments: list[str]) -> None:
-    """Answer ``{"examples": [{"id", "file", "code", "line", "prefixes", "requires"}]}``."""
+    """Answer ``{"examples": [{"id", "file", "code", "line", "prefixes", "requires"}], "names"}``.
+
+    What units do with names is told where `names` asks for it: a selection needs it.
+    """
     del arguments
     request = json.load(sys.stdin)
     answer = {
@@ -33,7 +36,10 @@ def main(arguments: list[str]) -> None:
         "accelerators": sorted(_accelerators()),
         "folders": [*_folders()],
         "path": [*_path()],
-        "examples": {example["id"]: _analysis(example) for example in request["examples"]},
+        "examples": {
+            example["id"]: _analysis(example, names=request["names"])
+            for example in request["examples"]
+        },
     }
     print(json.dumps(answer))
 
@@ -90,7 +96,7 @@ def _listing(folder: str) -> list[str]:
         return []
 
 
-def _analysis(example: dict[str, Any]) -> dict[str, Any]:
+def _analysis(example: dict[str, Any], *, names: bool) -> dict[str, Any]:
     place = units.Place(example["line"], example["prefixes"])
     try:
         tree, found = units.parse(example["code"], example["file"], place)
@@ -98,8 +104,11 @@ def _analysis(example: dict[str, Any]) -> dict[str, Any]:
         return {"error": {"message": error.msg, "line": error.lineno, "column": error.offset}}
     except ValueError as error:
         return {"error": {"message": str(error), "line": example["line"], "column": 1}}
+    future = units.defers_annotations(found)
     return {
-        "units": [units.describe(unit) for unit in found],
+        "units": [
+            units.describe(unit, future=future) if names else units.span_of(unit) for unit in found
+        ],
         "imports": sorted(units.imports(tree)),
         "missing": [name for name in example["requires"] if not _installed(name)],
     }

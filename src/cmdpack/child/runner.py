@@ -3,6 +3,8 @@
 The last record is the closing one. Whatever ends the process before it is not a success.
 """
 
+import __future__
+
 import ast
 import atexit
 import builtins
@@ -14,10 +16,11 @@ import sys
 import threading
 import types
 import warnings
+from collections.abc import Iterable
 from time import perf_counter
-from typing import Any, NoReturn, TextIO
+from typing import Any, NamedTuple, NoReturn, TextIO
 
-from . import attempts, devices, failures, program, streams, wire
+from . import attempts, devices, failures, poison, program, streams, wire
 from .compilations import Compilations
 from .counters import Counter, can_count
 from .jaxwatch import JaxWatch
@@ -38,7 +41,26 @@ def main(arguments: list[str]) -> None:
     Runner(wire.Writer(memory), wire.request_of(memory)).run()
 
 
-_OK = {"outcome": "ok", "kind": None, "reason": None, "error": None, "exited": False}
+_ANNOTATIONS = __future__.annotations.compiler_flag
+
+_OK = {
+    **dict.fromkeys(("kind", "reason", "error")),
+    "outcome": "ok",
+    "exited": False,
+    "needs": (),
+}
+
+
+class _Ready(NamedTuple):
+    """A unit with its body, and with its facts where the run goes on after a failure.
+
+    The body is made before anything runs: a function, as a module, keeps the builtins that there
+    are when it is made, whatever examples do to their `__builtins__` later.
+    """
+
+    step: Step
+    body: types.FunctionType
+    facts: poison.Facts | None
 
 
 class Runner:
@@ -47,16 +69,19 @@ class Runner:
     def __init__(self, writer: wire.Writer, request: wire.Record) -> None:
         self._writer = writer
         self._commands = request["commands"]
+        self._keeps_going = request["keep_going"]
+        self._libraries: set[str] = set()
         self._documents = {command["file"] for command in self._commands}
         self._leader = _getpid()
         self._warned = 0
         self._place = ("", 0)
         self._counter = Counter(self._entered)
-        self._compilations = Compilations(self._documents, self._counter)
+        self._counts = request["evidence"]
+        self._compilations = Compilations(self._documents, self._counter, listens=self._counts)
         self._trace = Trace(request.get("trace"))
 
     def run(self) -> NoReturn:
-        """Run every unit until one fails, then what was registered for the exit, and report."""
+        """Run every unit, or until one fails, then what waits for the exit, and report."""
         self._report({"record": "hello", "pid": self._leader, "python": sys.version.split()[0]})
         self._native = streams.NativeOutput()
         self._recorder = streams.Recorder(self._writer, self._output_limit)
@@ -65,6 +90,7 @@ class Runner:
         warnings.showwarning = self._warn
         sys.excepthook = _show_exception
         self._main = _main_module()
+        self._poison = poison.Poison(self._main.__dict__)
         self._jax = JaxWatch(self._compilations, self._trace)
         stopped = self._run_commands()
         self._flush()
@@ -77,23 +103,33 @@ class Runner:
     def _run_commands(self) -> str | None:
         # Everything is compiled before anything runs, and so before user code can interfere.
         codes = [it["code"] for command in self._commands for it in command["examples"]]
-        counter = self._counter if can_count(codes) else None
+        counter = self._counter if self._counts and can_count(codes) else None
         programs = [(command, self._compile(command, counter)) for command in self._commands]
-        steps = [step for _, steps in programs for step in steps]
+        steps = [ready.step for _, prepared in programs for ready in prepared]
         functions = [{"unit": it.name, **f._asdict()} for it in steps for f in it.functions]
         self._report({"record": "functions", "functions": functions if counter else None})
-        for command, steps in programs:
+        for command, prepared in programs:
             file = command["file"]
             self._main.__file__ = file
             sys.argv = [file]
-            for step in steps:
-                if step.name is not None and (stopped := self._run_step(step, file)) is not None:
+            for ready in prepared:
+                if (stopped := self._run_step(ready, file)) is not None:
                     return stopped
         return None
 
-    def _compile(self, command: dict[str, Any], counter: Counter | None) -> list[Step]:
+    def _compile(self, command: dict[str, Any], counter: Counter | None) -> list[_Ready]:
         lines = linecache.cache[command["file"]] = program.lines_of(command)
-        return [*program.steps(command, counter, lines)]
+        steps = program.steps(command, counter, lines)
+        return [self._ready(step) for step in steps if step.name is not None]
+
+    def _ready(self, step: Step) -> _Ready:
+        body = types.FunctionType(step.code, self._main.__dict__)
+        if not self._keeps_going:
+            return _Ready(step, body, None)
+        node, future = step.unit.node, bool(step.code.co_flags & _ANNOTATIONS)
+        self._libraries |= poison.pure_imports(node)
+        facts = poison.facts_of(node, future=future, libraries=self._libraries)
+        return _Ready(step, body, facts)
 
     def _entered(self, number: int, frame: types.FrameType) -> None:
         """Report a function that a unit enters for the first time, at once: it may not come back.
@@ -107,25 +143,51 @@ class Runner:
             return
         self._compilations.first_entry(number, frame)
 
-    def _run_step(self, step: Step, file: str) -> str | None:
+    def _run_step(self, ready: _Ready, file: str) -> str | None:
         """Run one unit and report on it. Returns why the run stops, or None."""
-        count = devices.count() if step.devices else None
-        if step.devices is not None and count is not None and count < step.devices:
-            needs = f"device missing: needs {step.devices}, there are {count}"
-            reason = f"{needs}; --emulate {step.devices} makes them"
+        step, facts = ready.step, ready.facts
+        if (reason := _lacking_devices(step)) is not None:
             self._report({"record": "unit-skipped", "unit": step.name, "reason": reason})
+            return None
+        if facts is not None and (needs := self._poison.needs(facts)):
+            self._report({"record": "unit-blocked", "unit": step.name, "needs": _told(needs)})
+            self._poison.blocked(facts, needs)
             return None
         self._place = (file, step.unit.line)
         self._report({"record": "unit-started", "unit": step.name})
         self._counter.restart()
         attempts.take()
-        verdict = self._run_unit(step)
-        self._report({"record": "unit-finished", "unit": step.name, **verdict})
-        if verdict["outcome"] == "ok" and not verdict["exited"]:
-            return None
-        return "exited" if verdict["exited"] else "failed"
+        before = self._poison.snapshot()
+        verdict = self._run_unit(ready)
+        told = {**verdict, "needs": _told(verdict["needs"])}
+        self._report({"record": "unit-finished", "unit": step.name, **told})
+        if facts is not None:
+            self._learn(step.name, facts, verdict, before)
+        return self._stop(verdict)
 
-    def _run_unit(self, step: Step) -> dict[str, Any]:
+    def _learn(
+        self, name: str | None, facts: poison.Facts, verdict: dict[str, Any], before: poison.Values
+    ) -> None:
+        """Enter what became of a unit into what the next ones may read."""
+        if verdict["outcome"] == "ok":
+            self._poison.passed(facts, before)
+        elif verdict["outcome"] == "blocked":
+            self._poison.blocked(facts, verdict["needs"], before)
+        else:
+            self._poison.failed(facts, str(name), before)
+
+    def _stop(self, verdict: dict[str, Any]) -> str | None:
+        """Why the run stops after a unit with this verdict, or None."""
+        if verdict["exited"]:
+            return "exited"
+        if verdict["outcome"] in {"ok", "blocked"}:
+            return None
+        if verdict["kind"] == "interrupt":
+            return "interrupted"
+        return None if self._keeps_going else "failed"
+
+    def _run_unit(self, ready: _Ready) -> dict[str, Any]:
+        step = ready.step
         error: BaseException | None = None
         used: tuple[str, ...] = ()
         start = perf_counter()
@@ -133,7 +195,7 @@ class Runner:
             for found in step.warned:
                 place = (found.filename, found.lineno)
                 warnings.warn_explicit(found.message, found.category, *place)
-            exec(step.code, self._main.__dict__)
+            ready.body()
             used = self._jax.settle()
         except BaseException as raised:
             if _getpid() != self._leader:
@@ -149,6 +211,8 @@ class Runner:
 
     def _verdict(self, error: BaseException | None, expects: str | None) -> dict[str, Any]:
         """How a unit that ended with `error` differs from `_OK`."""
+        if needs := self._poison.missed(error):
+            return {"outcome": "blocked", "needs": needs}
         if expects is not None and error is None:
             reason = f"{expects} was expected, and nothing was raised"
             return {"outcome": "expected-error-missing", "reason": reason}
@@ -218,6 +282,18 @@ class Runner:
     def _output_limit(self) -> NoReturn:
         self._writer.append({"record": "output-limit"})
         os._exit(1)
+
+
+def _lacking_devices(step: Step) -> str | None:
+    count = devices.count() if step.devices else None
+    if step.devices is None or count is None or count >= step.devices:
+        return None
+    needs = f"device missing: needs {step.devices}, there are {count}"
+    return f"{needs}; --emulate {step.devices} makes them"
+
+
+def _told(needs: Iterable[poison.Need]) -> list[dict[str, Any]]:
+    return [need._asdict() for need in needs]
 
 
 def _show_exception(

@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from . import names
+
 _LINE_END = re.compile(r"\r\n?|\n")
 _PLACED = (
     ast.stmt,
@@ -79,8 +81,8 @@ def lines_of(code: str) -> list[str]:
     return _LINE_END.split(code)
 
 
-def describe(unit: Unit) -> dict[str, Any]:
-    """The facts of a unit, as the planner takes them."""
+def span_of(unit: Unit) -> dict[str, Any]:
+    """Where a unit stands, as the planner takes it."""
     return {
         "line": unit.line,
         "column": unit.column,
@@ -89,15 +91,40 @@ def describe(unit: Unit) -> dict[str, Any]:
     }
 
 
+def describe(unit: Unit, *, future: bool = False) -> dict[str, Any]:
+    """The facts of a unit that a selection is sliced by, with its span.
+
+    `future` says that ``from __future__ import annotations`` holds in its example.
+    """
+    found = names.of(unit.node, future=future)
+    return {
+        **span_of(unit),
+        "binds": sorted(found.binds),
+        "deletes": sorted(found.deletes),
+        "certain": sorted(found.certain),
+        "bodies": found.bodies,
+    }
+
+
+def defers_annotations(found: Sequence[Unit]) -> bool:
+    """Whether annotations in code of these units are text: ``from __future__`` said so."""
+    return any(
+        isinstance(unit.node, ast.ImportFrom)
+        and unit.node.module == "__future__"
+        and any(alias.name == "annotations" for alias in unit.node.names)
+        for unit in found
+    )
+
+
 def imports(tree: ast.Module) -> set[str]:
     """The top-level names of the packages that the code imports, anywhere in it."""
-    names = set()
+    found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
+            found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names.add(node.module.partition(".")[0])
-    return names
+            found.add(node.module.partition(".")[0])
+    return found
 
 
 def _unit(node: ast.stmt, lines: Sequence[str], place: Place) -> Unit:

@@ -46,7 +46,15 @@ class ExamplesEngine:
             yield RunRestarted(reason=lacking)
             account = Account(_noting(with_prefix(account.plan, lacking), "selection", lacking))
             yield from _attempt(account, control, left)
-        yield RunFinished(result=account.result())
+        yield from _finish(account)
+
+
+def _finish(account: Account) -> Iterator[Event]:
+    """The result, with what the run has written."""
+    written, notes = recordings.recorded(account.plan, account.result())
+    for note in notes:
+        yield from account.note(note)
+    yield RunFinished(result=account.result().model_copy(update={"recorded": written}))
 
 
 def _lacking(account: Account) -> str | None:
@@ -80,7 +88,7 @@ def _attempt(account: Account, control: Control, timeout: float) -> Iterator[Eve
         variables = sandbox.environment(plan, folder, caches.variables(plan.cache))
         supervision = Supervision(
             plan.python.executable,
-            _request(plan),
+            request_of(plan),
             timeout=timeout,
             environment=variables,
             box=sandbox.order(plan, folder, variables),
@@ -96,9 +104,15 @@ def _attempt(account: Account, control: Control, timeout: float) -> Iterator[Eve
     caches.prune(plan.cache)
 
 
-def _request(plan: Plan) -> wire.Record:
+def request_of(plan: Plan, *, evidence: bool = True) -> wire.Record:
+    """What a runner is told of `plan`. Without `evidence` it takes no notice of what examples do.
+
+    That is for the benchmark which measures what the notice costs.
+    """
     return {
+        "evidence": evidence,
         "commands": [_command(command) for command in plan.commands],
+        "keep_going": plan.keep_going,
         "trace": plan.recordings.trace,
     }
 

@@ -64,6 +64,10 @@ def _circumstances(plan: Plan) -> Iterator[tuple[str, str]]:
     for example in plan.commands[-1].examples:
         for name, text in example.replaced.items():
             yield "parameter", f"{name} = {text}"
+    if plan.recordings.trace is not None:
+        yield "trace", f"a profile goes to {plan.recordings.trace}; the run is slower for it"
+    if plan.recordings.hlo is not None:
+        yield "hlo", f"XLA writes its programs to {plan.recordings.hlo}"
     for name, value in sorted(plan.environment.items()):
         yield "environment", f"{name}={value}"
 

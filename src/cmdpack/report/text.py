@@ -16,14 +16,13 @@ from cmdpack.events import (
     WarningRaised,
 )
 from cmdpack.plan import NOT_SELECTED, Plan, PlannedCommand
-from cmdpack.report import failures
+from cmdpack.report import failures, recordings, unrun
 from cmdpack.report.plans import selection
 from cmdpack.result import Evidence, Recompilation, RunResult, UnitResult
 from cmdpack.sandboxed import in_words
 from cmdpack.terminal import one_line, printable
 
 _INDENT = "    "
-_NAMED = 3  # skipped sections that are named; more are counted
 
 
 class TextReport:
@@ -68,6 +67,8 @@ class TextReport:
     def _unit(self, unit: UnitResult) -> Iterator[str]:
         if self._verbose:
             yield f"{_INDENT}{failures.summary(unit)}"
+        elif unit.outcome == "blocked":
+            return  # told in the end, with the others of its cause
         yield from failures.lines(unit, all_frames=self._verbose)
 
     def _output(self, text: str) -> Iterator[str]:
@@ -87,16 +88,11 @@ def _role(command: PlannedCommand) -> str:
 
 def _ending(result: RunResult) -> Iterator[str]:
     """The last lines: what did not run, what went wrong outside a unit, then the evidence."""
-    titles: dict[str, list[str]] = {}
-    for section in result.sections:
-        if section.outcome == "skipped":
-            titles.setdefault(section.reason or "", []).append(section.title)
-    for reason, skipped in titles.items():
-        shown = ", ".join(skipped) if len(skipped) <= _NAMED else f"{len(skipped)} sections"
-        yield f"skipped: {one_line(f'{shown}: {reason}')}"
+    yield from unrun.lines(result)
     judged = {unit.outcome for unit in result.units}
     if result.outcome not in {"ok", *judged}:
         yield f"{result.outcome}: {one_line(result.reason or '')}"
+    yield from recordings.lines(result.recorded)
     yield evidence(result)
 
 

@@ -243,7 +243,7 @@ def _lower(sentence: str) -> str:
 
 _CHANGED = (
     Saying(
-        r"^'Device' object is not callable$",
+        r"^'(?:[\w.]+\.)?Device' object is not callable$",
         "the method device() of arrays was removed in JAX 0.4.27 (deprecated since 0.4.21)",
         "write x.device, which is no method, or x.devices()",
     ),

@@ -17,11 +17,15 @@ class Finding(NamedTuple):
 
 
 class Circumstances(NamedTuple):
-    """What a rule may need to know of the run: its Python, the platform asked for, its code."""
+    """What a rule may need to know of the run: its Python, the platform asked for, its code.
+
+    `devices` is how many are emulated.
+    """
 
     python: PythonFacts
     platform: str | None
     commands: Sequence[PlannedCommand] = ()
+    devices: int | None = None
 
 
 Rule = Callable[[Failure, Circumstances], Finding | None]
@@ -47,12 +51,13 @@ def match_saying(kind: Kind | None, sayings: Sequence[Saying], failure: Failure)
     """The finding of the first of `sayings` that the message of `failure` holds."""
     for saying in sayings:
         if found := re.search(saying.pattern, failure.message, re.DOTALL):
-            groups = {name: _tidy(text) for name, text in found.groupdict(default="").items()}
+            groups = {name: tidy(text) for name, text in found.groupdict(default="").items()}
             return finding(kind, saying.cause.format(**groups), saying.next_step.format(**groups))
     return None
 
 
-def _tidy(text: str) -> str:
+def tidy(text: str) -> str:
+    """`text` on one line, and not longer than a sentence can bear."""
     return " ".join(text.split())[:_LONGEST]
 
 
@@ -87,7 +92,7 @@ class Spot(NamedTuple):
     def text(self) -> str | None:
         """What the caret stands under, on one line."""
         node = next(nodes_at(self.source, self.frame), None)
-        return None if node is None else self.source.text(node)[:_LONGEST]
+        return None if node is None else tidy(self.source.text(node))
 
 
 def spot(failure: Failure, circumstances: Circumstances) -> Spot | None:

@@ -73,39 +73,77 @@ def too_few(failure: Failure, around: Circumstances) -> Finding | None:
 
 
 def leading_axis(failure: Failure, around: Circumstances) -> Finding | None:
-    """`pmap` with an axis that is longer than there are devices, or no multiple of them."""
+    """`pmap` over an axis that is longer than there are devices, or over none."""
+    if not through(failure, "pmap.py"):
+        return None
+    if "requires at least one argument with a mapped axis" in failure.message:
+        cause = "pmap maps over the first axis of arrays, and got none"
+        step = "pass arrays whose first axis has jax.device_count() entries"
+        return finding("shape", cause, step)
+    squeezed = re.match(r"cannot select an axis to squeeze .*shape=\((\d{1,9})\b", failure.message)
+    if squeezed is None:
+        return None
+    each = int(squeezed[1])
+    on_cpu = around.devices or around.platform == "cpu" or not around.python.accelerators
+    wanted = each * (around.devices or 1) if on_cpu else 0
+    return finding(
+        "device-count",
+        f"pmap gives each device one row of its argument, and here each would get {each}",
+        _emulate(wanted, "let the first axis have jax.device_count() entries, or use jax.vmap"),
+    )
+
+
+def indivisible(failure: Failure, around: Circumstances) -> Finding | None:
+    """A dimension that the devices cannot share evenly."""
     del around
-    if through(failure, "pmap.py"):
-        squeezed = re.match(
-            r"cannot select an axis to squeeze .*shape=\((\d{1,9})\b", failure.message
+    for pattern in _INDIVISIBLE:
+        if found := re.search(pattern, failure.message):
+            axis, size, count = found["axis"], found["size"], found["count"]
+            cause = f"dimension {axis} has {size} entries, which {count} devices cannot share"
+            step = f"make it a multiple of {count}: pad it, or shard another dimension"
+            if "_internal_pmap_axis_name" in failure.message:
+                step = f"let the first axis have {count} entries, one for each device"
+            return finding("device-count", cause, step)
+    return None
+
+
+_INDIVISIBLE = (
+    (
+        r"array axis (?P<axis>\d+) is partitioned (?P<count>\d+) times, but "
+        r"(?:the dimension size is|does not evenly divide the dimension size) (?P<size>\d+)"
+    ),
+    (
+        r"maps array axis (?P<axis>\d+) \(of size (?P<size>\d+)\) to mesh axis \S+ "
+        r"\(of size (?P<count>\d+)\), but \d+ does not evenly divide"
+    ),
+    (
+        r"dimension (?P<axis>\d+) should be divisible by (?P<count>\d+), but it is equal to "
+        r"(?P<size>\d+)"
+    ),
+)
+
+
+def placement(failure: Failure, around: Circumstances) -> Finding | None:
+    """Arrays on devices, or with shardings, that do not go together."""
+    del around
+    if failure.message.startswith("Received incompatible devices for jitted computation"):
+        cause = "the arguments of one computation are on different devices"
+        return finding(None, cause, "bring them together: x = jax.device_put(x, y.sharding)")
+    if "can only refer to Auto axes of the mesh" in failure.message:
+        return finding(
+            "api",
+            "the axes of jax.make_mesh are explicit since JAX 0.9.0, and a constraint is for "
+            "automatic ones",
+            "use jax.sharding.reshard, or make the mesh with "
+            "axis_types=(jax.sharding.AxisType.Auto,)",
         )
-        if squeezed:
-            size = int(squeezed[1])
-            cause = (
-                f"pmap puts each of the {size} rows of its argument on a device of its own, and "
-                "there are fewer devices"
-            )
-            step = "let the first axis have jax.device_count() entries, or use jax.vmap"
-            return finding("device-count", cause, _emulate(size, step))
-        if "requires at least one argument with a mapped axis" in failure.message:
-            cause = "pmap maps over the first axis of arrays, and got none"
-            step = "pass arrays whose first axis has jax.device_count() entries"
-            return finding("shape", cause, step)
-    if found := re.search(
-        r"dimension (\d+) should be divisible by (\d+), but it is equal to (\d+)", failure.message
-    ):
-        cause = (
-            f"dimension {found[1]} has {found[3]} entries, which {found[2]} devices cannot share"
-        )
-        step = f"make it a multiple of {found[2]}: pad it, or shard another dimension"
-        return finding("device-count", cause, step)
     return None
 
 
 def axis_name(failure: Failure, around: Circumstances) -> Finding | None:
     """A collective over an axis, or a sharding by one, that nothing around it has named."""
     del around
-    if found := re.match(r"unbound axis name:? (\S+?)\.?(?:\s|$)", failure.message):
+    if found := re.match(r"(?:Found an )?unbound axis name:? (\S+?)\.?(?:\s|$)", failure.message):
         cause = f"no vmap, pmap or shard_map around this names an axis {found[1]}"
         return finding(None, cause, f"call it within jax.vmap(..., axis_name={found[1]!r})")
     if found := re.match(

@@ -108,6 +108,23 @@ def _too_early(name: str, own: list[Binding], where: Spot) -> Finding | None:
     return finding(None, cause, "move the definition before its first use")
 
 
+def slip(failure: Failure, around: Circumstances) -> Finding | None:
+    """A name that a module does not have, but one that is much like it."""
+    del around
+    found = re.match(
+        r"(?:module '(?P<module>[\w.]+)' has no attribute '(?P<name>\w+)'|"
+        r"cannot import name '(?P<imported>\w+)' from '(?P<package>[\w.]+)').*"
+        r"\. Did you mean: '(?P<near>\w+)'\?$",
+        failure.message,
+        re.DOTALL,
+    )
+    if failure.type not in {"AttributeError", "ImportError"} or found is None:
+        return None
+    module = found["module"] or found["package"]
+    cause = f"{module} has no {found['name'] or found['imported']}"
+    return finding(None, cause, f"write {module}.{found['near']}, if that is meant")
+
+
 def unbound_local(failure: Failure, around: Circumstances) -> Finding | None:
     """A variable that an assignment further down makes local to its function."""
     found = re.match(r"cannot access (?:local|free) variable '(\w+)'", failure.message)

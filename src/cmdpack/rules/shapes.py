@@ -35,7 +35,7 @@ _SHAPES = (
     ),
     Saying(
         r"^cannot reshape array of (?:shape (?P<shape>\(.*?\)) \()?size (?P<size>\d+)\)? into "
-        r"shape (?P<wanted>\(.*?\))",
+        r"shape (?P<wanted>\(.*?\)|\d+)",
         "{size} elements do not fill the shape {wanted}",
         "let one dimension follow: -1 in its place",
     ),
@@ -88,6 +88,39 @@ _SHAPES = (
         r"^array split does not result in an equal division: rest is (?P<rest>\d+)",
         "the parts would not be equal: {rest} would be left over",
         "use jax.numpy.array_split, or pad the array",
+    ),
+    Saying(
+        r"^operands could not be broadcast together with shapes (?P<shapes>.+?)\s*$",
+        "NumPy cannot broadcast the shapes {shapes}: from the right, sizes must be equal or 1",
+        "add an axis with x[:, None], or reshape one of the two",
+    ),
+    Saying(
+        r"^matmul: Input operand \d has a mismatch in its core dimension .*"
+        r"\(size (?P<a>\d+) is different from (?P<b>\d+)\)",
+        "the dimensions that a product sums over must be equal, and are {b} and {a}",
+        "transpose or reshape one of the two: the last of the left, the last but one of the right",
+    ),
+    Saying(
+        r"^scan got values with different leading axis sizes: (?P<sizes>[\d, ]+)",
+        "scan goes along the first axis of all its inputs, and these have {sizes} entries",
+        "give them the same length; what is the same in all steps belongs into the function",
+    ),
+    Saying(
+        r"^slice slice_sizes must be less than or equal to operand shape, got slice_sizes "
+        r"(?P<wanted>\(.*?\)) for operand shape (?P<shape>\(.*?\))",
+        "a slice of {wanted} does not fit into the shape {shape}",
+        "take a smaller slice",
+    ),
+    Saying(
+        r"^Einstein sum subscript '(?P<letters>\w*)' does not contain the correct number of "
+        r"indices for operand (?P<operand>\d+)",
+        "einsum names {letters} for the dimensions of operand {operand}, which has not so many",
+        "write one letter for each dimension",
+    ),
+    Saying(
+        r"^Pred must be a scalar, got .* of shape (?P<shape>\(.*?\))",
+        "the condition of jax.lax.cond must be one truth value, and has the shape {shape}",
+        "write jax.numpy.where(condition, a, b), which chooses for each element",
     ),
     Saying(
         r"^Gradient only defined for scalar-output functions\. Output (?P<what>.+?)\.?$",
@@ -159,6 +192,17 @@ _TYPES = (
         r"^Value (?P<value>.+) with dtype (?P<type>\S+) is not a valid JAX array type",
         "JAX has arrays of numbers alone, and {value} is of type {type}",
         "keep it in a list, or number it",
+    ),
+    Saying(
+        r"^cond_fun must return a boolean scalar, but got output type\(s\) (?P<what>.+?)\.?$",
+        "the condition of jax.lax.while_loop must be one truth value, and is {what}",
+        "compare in it: return x > 0",
+    ),
+    Saying(
+        r"^differentiating with respect to argnums=(?P<argument>\S+) requires at least "
+        r"(?P<wanted>\d+) positional arguments",
+        "argnums={argument} counts from 0 and needs {wanted} arguments, and the call gives fewer",
+        "correct argnums, or pass the arguments by position",
     ),
     Saying(
         r"expected function with aux output to return a two-element tuple",

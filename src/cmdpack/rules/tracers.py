@@ -15,6 +15,8 @@ def truth(failure: Failure, around: Circumstances) -> Finding | None:
     where = spot(failure, around)
     what, use = _asking(where) if where else ("bool()", _SELECT)
     value = (where and where.text()) or "a traced value"
+    if what == "`if`" and (condition := re.fullmatch(r".+ if (.+) else .+", value)):
+        value = condition[1]
     cause = f"{what} asks whether {value} is true, which is not known"
     return finding("tracer", f"{cause}{_within(failure)}", _or_static(use, failure))
 
@@ -28,21 +30,34 @@ def _asking(where: Spot) -> tuple[str, str]:
     for node in nodes_at(where.source, where.frame):
         inner: ast.AST = node
         for it in (node, *holders(where.source, node)):
-            match it:
-                case ast.BoolOp(op=op):
-                    return ("`and`" if isinstance(op, ast.And) else "`or`"), _LOGIC
-                case ast.UnaryOp(op=ast.Not()):
-                    return "`not`", _LOGIC
-                case ast.While(test=test) if test is inner:
-                    return "`while`", "write jax.lax.while_loop(condition, body, start)"
-                case ast.Assert(test=test) if test is inner:
-                    return "`assert`", "check it outside of the function, or with checkify"
-                case ast.If(test=test) | ast.IfExp(test=test) if test is inner:
-                    return "`if`", _SELECT
-                case ast.stmt():
-                    break
+            if (name := _asks(it, inner)) is not None:
+                return name, _INSTEAD.get(name, _SELECT)
+            if isinstance(it, ast.stmt):
+                break
             inner = it
     return "bool()", _SELECT
+
+
+def _asks(node: ast.AST, inner: ast.AST) -> str | None:
+    """How `node` is called where it asks whether `inner`, a part of it or itself, is true."""
+    match node:
+        case ast.BoolOp(op=op):
+            return "`and`" if isinstance(op, ast.And) else "`or`"
+        case ast.UnaryOp(op=ast.Not()):
+            return "`not`"
+        case ast.IfExp() if inner is node or inner is node.test:
+            return "`if`"
+        case ast.If() | ast.While() | ast.Assert() if inner is node.test:
+            return f"`{type(node).__name__.lower()}`"
+        case _:
+            return None
+
+
+_INSTEAD = {
+    **dict.fromkeys(("`and`", "`or`", "`not`"), _LOGIC),
+    "`while`": "write jax.lax.while_loop(condition, body, start)",
+    "`assert`": "check it outside of the function, or with checkify",
+}
 
 
 def conversion(failure: Failure, around: Circumstances) -> Finding | None:

@@ -13,6 +13,7 @@ from cmdpack.rules.base import (
     match_saying,
     own_frame,
     spot,
+    tidy,
 )
 from cmdpack.sources import Definition, Source, unparsed
 
@@ -27,9 +28,11 @@ def assertion(failure: Failure, around: Circumstances) -> Finding | None:
             step = "look at what it compares"
             if isinstance(node.test, ast.Compare) and len(node.test.comparators) == 1:
                 sides = (node.test.left, node.test.comparators[0])
-                shown = [where.source.text(it) for it in sides if not isinstance(it, ast.Constant)]
+                shown = [
+                    tidy(where.source.text(it)) for it in sides if not isinstance(it, ast.Constant)
+                ]
                 step = f"print {' and '.join(shown) or 'the values'} before line {where.frame.line}"
-            return finding("assertion", f"{where.source.text(node.test)} is false", step)
+            return finding("assertion", f"{tidy(where.source.text(node.test))} is false", step)
     return None
 
 
@@ -116,7 +119,7 @@ _SAID = (
         "look at the condition that ends the recursion; in jitted code use jax.lax.while_loop",
     ),
     Saying(
-        r"^Recursively calling .*'function' at \w+ \((?P<what>\w+)\)",
+        r"^Recursively calling .*'function' at \w+ \((?P<what>[\w<>]+)\)",
         "{what} calls itself while JAX traces it, which would never end",
         "write the recursion as jax.lax.while_loop or jax.lax.scan",
     ),
@@ -172,7 +175,7 @@ def _assignment(where: Spot) -> str | None:
                 continue
         if where.source.line(target) == where.frame.line and method:
             array, index = where.source.text(target.value), unparsed(target.slice)
-            return f"{array} = {array}.at[{index}].{method}({where.source.text(value)})"
+            return f"{array} = {array}.at[{index}].{method}({tidy(where.source.text(value))})"
     return None
 
 
@@ -192,7 +195,7 @@ def wrong_call(failure: Failure, around: Circumstances) -> Finding | None:
         return None
     source, function = defined[0]
     place = f"{source.command.path}:{source.line(function)}"
-    signature = f"{function.name}({unparsed(function.args)})"
+    signature = f"{function.name}({tidy(unparsed(function.args))})"
     return finding(
         None,
         f"{signature}, defined at {place}, {found[2]}",
