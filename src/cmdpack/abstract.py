@@ -8,7 +8,15 @@ import builtins
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from cmdpack.callables import Kind, configures, importing_is_quiet, kind_of
+from cmdpack.callables import (
+    COMPILING,
+    READING,
+    STORING,
+    Kind,
+    configures,
+    importing_is_quiet,
+    kind_of,
+)
 from cmdpack.codefacts import UnitFacts
 from cmdpack.sites import Frame, Site, Sites, closure
 from cmdpack.sites import Kind as SiteKind
@@ -17,24 +25,6 @@ Arguments = list[tuple[str, Sites]]
 Place = tuple[int, ...]
 """Where in the run of a unit something is made: what it is for is told apart by identity."""
 
-_READING = frozenset(
-    """all any argmax argmin argsort as_text astype at block_until_ready capitalize conj copy
-    cost_analysis count cumprod cumsum decode devices diagonal dot encode endswith flatten format
-    get index indices is_deleted is_integer isdigit item items join keys lstrip max mean
-    memory_analysis min nonzero prod ravel repeat replace reshape round rsplit rstrip searchsorted
-    split squeeze startswith std strip sum swapaxes take title tobytes tolist transpose upper
-    values var zfill addressable_data on_device_size_in_bytes spec with_memory_kind is_fully_replicated
-    __contains__ __len__ __eq__ __getitem__ issubset issuperset union intersection difference
-    isdisjoint isalpha isalnum islower isupper most_common casefold center ljust rjust partition
-    rpartition splitlines swapcase total_seconds isoformat strftime bit_length as_integer_ratio
-    memory_stats device_kind shard_shape addressable_devices cache_info""".split()
-)
-_COMPILING = frozenset("lower compile trace eval_shape".split())
-_STORING = frozenset(
-    """append add appendleft extend extendleft insert update setdefault pop popleft popitem remove
-    discard clear reverse rotate fill resize put itemset setflags partition __setitem__
-    __delitem__ move_to_end subtract write writelines""".split()
-)
 _MAKING = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__"})
 _REVEALING = frozenset(
     {"__globals__", "__dict__", "__builtins__", "f_globals", "f_locals", "f_back"}
@@ -418,7 +408,7 @@ class _Run:
         """Call one site. Returns what may come back."""
         everything = _all(arguments)
         if site.kind == "module":
-            return self._library(frame, place, site.path, arguments, scoped=scoped)
+            return self._library(place, site.path, arguments, scoped=scoped)
         if site.kind == "function":
             return self._call(site, arguments, traced=frame.traced)
         if site.kind == "class":
@@ -447,9 +437,7 @@ class _Run:
             elif it.kind == "external":
                 found |= self._unknown((*place, id(it)), "calls an unknown library", given | {it})
             elif it.kind == "module":
-                found |= self._library(
-                    frame, (*place, id(it)), it.path, [("*", given)], scoped=False
-                )
+                found |= self._library((*place, id(it)), it.path, [("*", given)], scoped=False)
         self._implicit(given)
         if site.kind == "transformed":
             callables = {it for it in given if it.kind in {"function", "class", "transformed"}}
@@ -544,7 +532,7 @@ class _Run:
                 self._call_all(self._closure([it]), everything)
         return {made}
 
-    def _method(
+    def _method(  # noqa: C901, PLR0911 - one for each kind of object
         self, frame: Frame, place: Place, site: Site, name: str, arguments: Arguments
     ) -> Sites:
         """Call a method of something that is not a module."""
@@ -564,10 +552,10 @@ class _Run:
         self._implicit({site})
         reached = self._closure([site])
         passed = self._closure(everything)
-        if name in _COMPILING:
+        if name in COMPILING:
             self._call_all(reached, passed, traced=True)
             return {self._make(place, "transformed", everything | {site})}
-        if name in _READING:
+        if name in READING:
             self._call_all(passed, reached)
             return {self._make(place, "data", _objects(everything) | {site})}
         if name in {"__enter__", "__exit__"} and site.kind != "iterator":
@@ -578,7 +566,7 @@ class _Run:
         if site.kind == "numbers":
             self._change(passed)
             return {self._make(place, "data", everything)}
-        if name not in _STORING:
+        if name not in STORING:
             self._change({it for it in reached if it.kind in {"iterator", "external"}})
             self._call_all(reached | passed, reached | passed)
         return _objects(reached | everything)
@@ -595,9 +583,7 @@ class _Run:
             self._program.handed |= self._closure(_objects(reached) | members)
         return {self._make(place, "external", reached)}
 
-    def _library(
-        self, frame: Frame, place: Place, path: str, arguments: Arguments, *, scoped: bool
-    ) -> Sites:
+    def _library(self, place: Place, path: str, arguments: Arguments, *, scoped: bool) -> Sites:
         kind = kind_of(path, scoped=scoped)
         everything = _all(arguments)
         for mark, sites in arguments:

@@ -1,5 +1,7 @@
 """What is known of callables that examples use and do not define, by their full names."""
 
+# ruff: noqa: SIM905 - tables of words are read, and lengthened, as text
+
 from typing import Literal
 
 Kind = Literal[
@@ -21,9 +23,10 @@ Kind = Literal[
 _OPAQUE = (
     "builtins.exec builtins.eval builtins.globals builtins.locals builtins.compile "
     "builtins.__import__ builtins.breakpoint builtins.vars builtins.dir sys.modules sys._getframe "
-    "sys._current_frames sys.settrace sys.setprofile gc.get_objects gc.get_referrers importlib runpy "
-    "pickle.load pickle.loads code ctypes inspect.currentframe inspect.stack typing.get_type_hints builtins.__builtins__ builtins.__loader__ builtins.__spec__ "
-    "threading multiprocessing concurrent asyncio doctest"
+    "sys._current_frames sys.settrace sys.setprofile gc.get_objects gc.get_referrers importlib "
+    "runpy pickle.load pickle.loads code ctypes inspect.currentframe inspect.stack "
+    "typing.get_type_hints builtins.__builtins__ builtins.__loader__ builtins.__spec__ threading "
+    "multiprocessing concurrent asyncio doctest"
 ).split()
 _PURE_BUILTINS = (
     "abs ascii bin bool callable chr complex divmod float format getattr hasattr hash hex id int "
@@ -35,21 +38,21 @@ _WRAPPING = "classmethod property staticmethod object super memoryview".split()
 _PURE_MODULES = (
     "math cmath functools itertools operator collections dataclasses typing typing_extensions enum "
     "abc copy datetime string re statistics fractions numbers types contextlib textwrap json "
-    "__future__ keyword graphlib inspect timeit platform pprint decimal uuid hashlib base64 struct io time calendar "
-    "numpy scipy jax jaxlib os.path pathlib.PurePath array heapq bisect ml_dtypes"
+    "__future__ keyword graphlib inspect timeit platform pprint decimal uuid hashlib base64 struct "
+    "io time calendar numpy scipy jax jaxlib os.path pathlib.PurePath array heapq bisect ml_dtypes"
 ).split()
 _READING = (
     "os.environ.get os.getenv os.cpu_count os.getpid os.getcwd os.environ.items os.environ.copy "
     "os.environ.keys sys.getsizeof sys.getrefcount sys.stdout.write sys.stdout.flush "
-    "sys.stderr.write sys.stderr.flush sys.getrecursionlimit platform "
-    "warnings.catch_warnings sys.version_info sys.exit builtins.exit builtins.quit"
+    "sys.stderr.write sys.stderr.flush sys.getrecursionlimit platform warnings.catch_warnings "
+    "sys.version_info sys.exit builtins.exit builtins.quit"
 ).split()
 _CHANGING = (
     "numpy.copyto numpy.put numpy.place numpy.putmask numpy.fill_diagonal numpy.put_along_axis "
     "heapq bisect.insort bisect.insort_left bisect.insort_right operator.setitem operator.delitem "
     "operator.iadd operator.iconcat operator.imul operator.isub operator.ior operator.iand "
-    "operator.methodcaller json.dump pprint.pprint builtins.setattr builtins.delattr "
-    "operator.call dataclasses.replace functools.singledispatch builtins.input"
+    "operator.methodcaller json.dump pprint.pprint builtins.setattr builtins.delattr operator.call "
+    "dataclasses.replace functools.singledispatch builtins.input"
 ).split()
 _NUMBERS = (
     "numpy.random.default_rng numpy.random.Generator numpy.random.RandomState random.Random "
@@ -57,8 +60,8 @@ _NUMBERS = (
 ).split()
 _TRANSFORMS = (
     "jit pjit pmap vmap grad value_and_grad jacobian jacfwd jacrev hessian checkpoint remat "
-    "custom_vjp custom_jvp custom_gradient shard_map named_call custom_batching "
-    "custom_vmap sequential_vmap vectorize fun_remat"
+    "custom_vjp custom_jvp custom_gradient shard_map named_call custom_batching custom_vmap "
+    "sequential_vmap vectorize fun_remat"
 ).split()
 _FRESH = ("jax.numpy", "jax.random", "jax.nn", "jax.scipy")
 _SHARING = {"asarray", "from_dlpack", "array", "astype", "broadcast_to", "reshape", "vectorize"}
@@ -99,6 +102,32 @@ _QUIET = (
 ).split()
 
 
+READING = frozenset(
+    """all any argmax argmin argsort as_text astype at block_until_ready capitalize conj copy
+    cost_analysis count cumprod cumsum decode devices diagonal dot encode endswith flatten format
+    get index indices is_deleted is_integer isdigit item items join keys lstrip max mean
+    memory_analysis min nonzero prod ravel repeat replace reshape round rsplit rstrip searchsorted
+    split squeeze startswith std strip sum swapaxes take title tobytes tolist transpose upper
+    values var zfill addressable_data on_device_size_in_bytes spec with_memory_kind
+    is_fully_replicated __contains__ __len__ __eq__ __getitem__ issubset issuperset union
+    intersection difference isdisjoint isalpha isalnum islower isupper most_common casefold center
+    ljust rjust partition rpartition splitlines swapcase total_seconds isoformat strftime
+    bit_length as_integer_ratio memory_stats device_kind shard_shape addressable_devices
+    cache_info""".split()
+)
+"""Methods that change nothing."""
+
+COMPILING = frozenset("""lower compile trace eval_shape""".split())
+"""Methods of jitted functions that trace the function."""
+
+STORING = frozenset(
+    """append add appendleft extend extendleft insert update setdefault pop popleft popitem remove
+    discard clear reverse rotate fill resize put itemset setflags partition __setitem__
+    __delitem__ move_to_end subtract write writelines""".split()
+)
+"""Methods that change their object, and call nothing."""
+
+
 def below(path: str, roots: object) -> bool:
     """Whether a full name is one of `roots`, or in one of them."""
     parts = path.split(".")
@@ -120,7 +149,7 @@ def configures(path: str) -> bool:
     )
 
 
-def kind_of(path: str, *, scoped: bool) -> Kind:  # noqa: C901, PLR0911, PLR0912 - a table
+def kind_of(path: str, *, scoped: bool) -> Kind:  # noqa: C901, PLR0911 - a table
     """What calling the callable of this full name does; `scoped`, if a ``with`` undoes it."""
     module, _, name = path.rpartition(".")
     if module == "builtins" and (found := _builtin(name)):

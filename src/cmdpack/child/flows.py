@@ -308,8 +308,8 @@ class Tracer:
             if alias.name == "__main__":
                 self._step("opaque", "import of __main__")
             self._bind(imported(alias), self._new("import", top, alias.name))
-            if not alias.asname and "." in alias.name and ":" not in self._scope.written(top):
-                self._body.reads.discard(top)
+            if not alias.asname and "." in alias.name:  # it may add to a module that was there
+                self._body.certain.discard(top)
 
     def _s_importfrom(self, node: ast.ImportFrom) -> None:
         module = "." * node.level + (node.module or "")
@@ -407,9 +407,7 @@ class Tracer:
         members = [[name, f"{name}:{scope.number}"] for name in sorted(scope.bound)]
         marked = [it.name for it in node.body if getattr(it, "decorator_list", [])]  # type: ignore[attr-defined]
         self._scope = outer
-        self._decorated(
-            node.name, decorators, self._new("class", found, members, marked)
-        )
+        self._decorated(node.name, decorators, self._new("class", found, members, marked))
 
     # Expressions
 
