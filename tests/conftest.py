@@ -12,6 +12,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+OWN_PROCESS = "CMDPACK_TESTS_OWN_PROCESS"
+# Makes arrays while it is collected; see test_own_process.py.
+collect_ignore = [] if OWN_PROCESS in os.environ else ["child/test_changeable.py"]
+
 
 @pytest.fixture
 def stand_in() -> Path:

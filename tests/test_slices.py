@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
@@ -371,13 +369,17 @@ def sections(code: str) -> list[list[int]]:
 
 
 def prepare_jax() -> None:
+    import jax  # noqa: PLC0415 - only in a process of its own
+    import numpy as np  # noqa: PLC0415
+
     prepare()
     np.random.seed(0)  # noqa: NPY002 - it is what programs use
     jax.config.update("jax_numpy_rank_promotion", "allow")
     jax.clear_caches()
 
 
-@pytest.mark.parametrize("name", programs())
+@pytest.mark.own_process
+@pytest.mark.parametrize("name", [*programs()])
 def test_sections_of_jax_programs(name: str) -> None:
     code = programs()[name]
     fallen_back = False

@@ -14,6 +14,8 @@ import pytest
 
 from cmdpack.child import changeable
 
+pytestmark = pytest.mark.own_process
+
 
 @dataclasses.dataclass
 class Open:

@@ -36,7 +36,7 @@ def boxed(run_code: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
             monkeypatch.setattr(sandbox, "limits", lambda *, gpu: {**usual, **limits})
         for name, value in places.items():
             monkeypatch.setattr(sandbox, name, value)
-        ran = run_code(*fences, sandbox="auto", timeout=60.0)
+        ran = run_code(*fences, sandbox="auto", timeout=60.0, keep_going=False)
         monkeypatch.undo()
         assert ran.result.sandbox == "full"
         return ran
