@@ -238,7 +238,7 @@ def test_the_library_cannot_be_written(person: Person, file: str) -> None:
 
 
 def test_what_an_honest_example_needs_is_there(person: Person) -> None:
-    _require_jax()
+    pytest.importorskip("jax")
     result = ran(
         person,
         "auto",
@@ -419,7 +419,7 @@ def cache_folders(person: Person) -> list[Path]:
 
 
 def test_a_cache_belongs_to_one_content_at_one_level(person: Person) -> None:
-    _require_jax()
+    pytest.importorskip("jax")
     assert ran(person, "auto", CACHED)["evidence"]["cache_hits"] == 0
     assert ran(person, "auto", CACHED)["evidence"]["cache_hits"] == 1
     assert ran(person, "off", CACHED)["evidence"]["cache_hits"] == 0
@@ -442,7 +442,7 @@ PLANTS = {
 @pytest.mark.parametrize("plant", PLANTS)
 @pytest.mark.parametrize("inside", [True, False], ids=["from inside", "from outside"])
 def test_what_is_planted_in_a_cache_harms_nobody(person: Person, plant: str, inside: bool) -> None:
-    _require_jax()
+    pytest.importorskip("jax")
     secret = person.write("home/secret", SECRET)
     code = f"import os\nhere, secret = os.environ.get('HERE', '/cache'), {str(secret)!r}\n"
     code += PLANTS[plant]
@@ -569,7 +569,7 @@ TOO_MUCH = {
 @pytest.mark.parametrize("what", TOO_MUCH)
 @pytest.mark.parametrize("is_limited", [False, True], ids=["the control", "limited"])
 def test_what_all_processes_take_together(person: Person, what: str, is_limited: bool) -> None:
-    _require_jax()
+    pytest.importorskip("jax")
     code = f"import os, time\n{TOO_MUCH[what]}\ntime.sleep(1.5)\nprint('all')"
     path = person.write("a.md", f"# A\n\n```python\n{code}\n```\n")
     own = "s.FILES = 1000; s.CACHE_BYTES = 4 * 2**20; s._memory_limit = lambda: 150 * 2**20"
