@@ -9,6 +9,7 @@ import pytest
 
 from cmdpack.cli.app import VERBS
 from cmdpack.diagnostics import CODES
+from cmdpack.errors import ExitCode
 
 ROOT = Path(__file__).parents[1]
 TOOL = runpy.run_path(str(ROOT / "tools" / "docs.py"))
@@ -42,6 +43,8 @@ def test_every_command_that_a_document_shows_does_what_it_says(
     cache: Path,
 ) -> None:
     done = TOOL["run"](shown.line, files, tmp_path, cache, plugins)
+    if done.returncode == ExitCode.NO_SANDBOX != shown.exit_code:
+        pytest.skip(f"no full sandbox: {done.stdout}")
     assert done.returncode == shown.exit_code, f"{path.name} shows it\n{done.stdout}"
     assert "Traceback (most recent call last)" not in done.stdout
 
