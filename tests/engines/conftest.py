@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
+import cmdpack as cmdpack_package
 from cmdpack import run
 from cmdpack.events import Event, RunFinished
 from cmdpack.planner import Wishes
@@ -233,6 +234,9 @@ def someone(request: pytest.FixtureRequest) -> Iterator[Person]:
     if request.param == "stranger" and os.geteuid() != 0:
         pytest.skip("the test run itself has no rights: tested as `me`")
     uid = STRANGER if request.param == "stranger" else None
+    for needed in (Path(sys.prefix), Path(cmdpack_package.__file__).parent):
+        if uid is not None and not needed.is_relative_to(sys.base_prefix) and _closed(needed):
+            pytest.skip(f"{needed} is closed to other users: tested as `me`")
     folder = Path(tempfile.mkdtemp(prefix="test-of-cmdpack-"))
     if uid is not None:
         os.chown(folder, uid, uid)
