@@ -11,6 +11,12 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from hypothesis import settings
+
+# The same examples at each run: a change is judged by them, and not by luck. Whoever looks for new
+# ones says `--hypothesis-profile=default`.
+settings.register_profile("steady", derandomize=True)
+settings.load_profile("steady")
 
 OWN_PROCESS = "CMDPACK_TESTS_OWN_PROCESS"
 # Makes arrays while it is collected; see test_own_process.py.

@@ -337,7 +337,7 @@ def prepare() -> None:
 
 
 @given(data=st.data(), body=st.lists(statements(), min_size=2, max_size=14))
-@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 def test_a_slice_does_what_the_whole_does(data: st.DataObject, body: list[str]) -> None:
     code = SETUP + "\n".join(body)
     try:
