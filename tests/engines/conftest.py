@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 import cmdpack as cmdpack_package
-from cmdpack import run
+from cmdpack import run, sandbox
+from cmdpack.errors import SandboxError
 from cmdpack.events import Event, RunFinished
 from cmdpack.planner import Wishes
 from cmdpack.plugins import build_manager
@@ -226,6 +227,16 @@ def _open_way(closed: Path) -> None:
     if done or libc.mount(source, bytes(prefix), None, 0x5000, None):
         raise OSError(ctypes.get_errno(), "the way to Python cannot be opened")
     os.close(descriptor)
+
+
+@pytest.fixture(scope="session")
+def full_sandbox() -> None:
+    """Skip what needs the full sandbox, with the reason, where it cannot be had."""
+    try:
+        with sandbox.required("full", "tests"):
+            pass
+    except SandboxError as error:
+        pytest.skip(f"no full sandbox: {error.message}")
 
 
 @pytest.fixture(params=["me", "stranger"], scope="module")

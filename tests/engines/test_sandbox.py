@@ -21,25 +21,12 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
-from cmdpack import sandbox
-from cmdpack.errors import SandboxError
-
 Person = Any  # see conftest
 
 SECRET = "a secret of the test"
 
 
-def _missing() -> str | None:
-    try:
-        with sandbox.required("full", "tests"):
-            pass
-    except SandboxError as error:
-        return f"no full sandbox: {error.message}"
-    return None
-
-
-MISSING = _missing()
-pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+pytestmark = pytest.mark.usefixtures("full_sandbox")
 
 
 class Targets(NamedTuple):

@@ -7,23 +7,12 @@ from typing import Any
 import pytest
 
 from cmdpack import sandbox
-from cmdpack.errors import SandboxError
 
 Run = Callable[..., Any]
 MIB = 2**20
 
 
-def _missing() -> str | None:
-    try:
-        with sandbox.required("full", "tests"):
-            pass
-    except SandboxError as error:
-        return f"no full sandbox: {error.message}"
-    return None
-
-
-MISSING = _missing()
-pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+pytestmark = pytest.mark.usefixtures("full_sandbox")
 
 
 @pytest.fixture
